@@ -1,0 +1,11 @@
+//! Reading what was asked for: the OCI config, the user's flags and names.
+//!
+//! Everything here parses text into types that cannot be wrong, once, at the edge. Nothing here
+//! looks at the file system or the kernel.
+
+#[cfg(feature = "containers")]
+pub mod mount_flag;
+pub mod name;
+pub mod path;
+#[cfg(feature = "containers")]
+pub mod request;

@@ -1,0 +1,89 @@
+//! A failure as it is told, and the exit status that its kind decides.
+//!
+//! ```text
+//! cannot <what the user wanted>: <what failed>: <cause>
+//!   kernel: <the kernel's own words>
+//!   hint: <what to do>
+//! ```
+
+use std::fmt;
+
+/// The exit status of a failure. It comes from the kind of failure, never from its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 1: a command other than `run` failed.
+    Failed,
+    /// 125: rrun refused or could not set up a container.
+    NotStarted,
+    /// 126: the command exists and cannot be executed.
+    NotExecutable,
+    /// 127: the command does not exist.
+    NotFound,
+}
+
+impl Status {
+    /// The number for exit(2).
+    pub fn code(self) -> u8 {
+        match self {
+            Status::Failed => 1,
+            Status::NotStarted => 125,
+            Status::NotExecutable => 126,
+            Status::NotFound => 127,
+        }
+    }
+}
+
+/// What could not be done, why, and what may help. It is returned or printed, never both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What the user wanted, to follow the word "cannot".
+    pub wanted: String,
+    /// What failed and its cause.
+    pub cause: String,
+    /// The kernel's own words.
+    pub kernel: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The exit status.
+    pub status: Status,
+}
+
+impl Failure {
+    /// A failure of a command other than `run` (status 1).
+    pub fn new(wanted: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self {
+            wanted: wanted.into(),
+            cause: cause.to_string(),
+            kernel: None,
+            hint: None,
+            status: Status::Failed,
+        }
+    }
+
+    /// The same failure with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure with another exit status.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: {}", self.wanted, self.cause)?;
+        if let Some(words) = &self.kernel {
+            write!(f, "\n  kernel: {words}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! Words for people: failures, plans, tables. Nothing here acts.
+
+pub mod failure;
+#[cfg(feature = "containers")]
+pub mod output;

@@ -1,0 +1,32 @@
+//! Where words go: standard output for results, standard error for warnings.
+
+use std::io::{self, Write};
+
+/// Standard output and error of a command.
+///
+/// A closed pipe ends the program quietly, as `head` expects; any other error of writing is the
+/// command's failure.
+#[derive(Debug, Default)]
+pub struct Output;
+
+impl Output {
+    /// Writes one line of result.
+    pub fn line(&self, text: impl std::fmt::Display) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// Writes result text as it is.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        io::stdout().lock().write_all(text.as_bytes())
+    }
+
+    /// Writes one warning to standard error. That nobody reads it is no failure.
+    pub fn warning(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    }
+
+    /// Writes a failure that does not end the command (`volume rm a b`).
+    pub fn failure(&self, failure: &super::failure::Failure) {
+        let _ = writeln!(io::stderr().lock(), "{failure}");
+    }
+}

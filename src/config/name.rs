@@ -24,7 +24,9 @@ pub enum NameError {
     #[error("Invalid container name ({0}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")]
     Container(String),
     /// An OCI id outside the grammar.
-    #[error("invalid character in container ID {0:?}: only [a-zA-Z0-9_+.-] are allowed, and no leading dot")]
+    #[error(
+        "invalid character in container ID {0:?}: only [a-zA-Z0-9_+.-] are allowed, and no leading dot"
+    )]
     Id(String),
     /// An empty OCI id.
     #[error("invalid container ID: it is empty")]

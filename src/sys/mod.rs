@@ -1,0 +1,1 @@
+//! One thin function a system call; the only room with `unsafe`.

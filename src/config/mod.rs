@@ -3,9 +3,15 @@
 //! Everything here parses text into types that cannot be wrong, once, at the edge. Nothing here
 //! looks at the file system or the kernel.
 
+pub mod capability;
+pub mod default_spec;
 #[cfg(feature = "containers")]
 pub mod mount_flag;
+pub mod mount_option;
 pub mod name;
+pub mod oci;
+pub mod passwd;
 pub mod path;
+pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;

@@ -1,5 +1,8 @@
 //! Words for people: failures, plans, tables. Nothing here acts.
 
+pub mod call;
 pub mod failure;
+pub mod nearest;
 #[cfg(feature = "containers")]
 pub mod output;
+pub mod setup;

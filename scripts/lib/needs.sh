@@ -36,13 +36,17 @@ need_rust() {
     fi
 }
 
-# is_there WANT: a program in PATH (prog:NAME), or a file that a glob finds (file:GLOB).
+# is_there WANT: a program in PATH (prog:NAME), one that is linked statically (static:NAME), or
+# a file (file:PATH).
 is_there() {
     case $1 in
         prog:*) command -v "${1#prog:}" >/dev/null ;;
-        file:*) compgen -G "${1#file:}" >/dev/null ;;
+        static:*) command -v "${1#static:}" >/dev/null && ! is_dynamic "${1#static:}" ;;
+        file:*) [ -e "${1#file:}" ] ;;
     esac
 }
+
+is_dynamic() { ldd "$(command -v "$1")" >/dev/null 2>&1; }
 
 # need_packages "WANT PACKAGE"…: installs the packages whose WANT is not there, all at once.
 need_packages() {

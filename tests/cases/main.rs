@@ -6,6 +6,8 @@
 //!
 //! `RRUN_CASES_COMMAND` runs another program instead, with its own store and images.
 
+#![allow(clippy::unwrap_used, reason = "a runner that cannot go on has failed")]
+
 mod expect;
 mod later;
 mod run;
@@ -15,7 +17,7 @@ mod support;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use nix::mount::MsFlags;
 use nix::sched::CloneFlags;
 use run::{Case, Engine};
@@ -29,10 +31,10 @@ fn main() -> ExitCode {
     if lack.is_none() && !arguments.list {
         enter_own_mount_namespace();
     }
-    let engine: Arc<OnceLock<Engine>> = Arc::default();
+    let engine: Shared = Arc::default();
     let trials = run::cases().into_iter().map(|case| trial(case, &engine, lack)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Some(engine) = engine.get() {
+    if let Some(Ok(engine)) = engine.get() {
         engine.close();
     }
     conclusion.exit_code()
@@ -51,16 +53,20 @@ fn enter_own_mount_namespace() {
     .unwrap();
 }
 
-fn trial(case: Case, engine: &Arc<OnceLock<Engine>>, lack: Option<Need>) -> Trial {
+/// Opened by the first case that runs; where that fails, every case fails for the same reason.
+type Shared = Arc<OnceLock<Result<Engine, String>>>;
+
+fn trial(case: Case, engine: &Shared, lack: Option<Need>) -> Trial {
     let engine = Arc::clone(engine);
     let name = format!("{} {}", case.id, case.title);
     let why_not = why_not(&case, lack);
     Trial::ignorable_test(name, move || match why_not {
         Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => match run::run(&case, engine.get_or_init(Engine::open)) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(finding) => Err(Failed::from(finding)),
-        },
+        None => {
+            let engine = engine.get_or_init(Engine::open).as_ref()?;
+            run::run(&case, engine)?;
+            Ok(Completion::Completed)
+        }
     })
 }
 

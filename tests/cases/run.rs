@@ -61,11 +61,12 @@ pub fn cases() -> Vec<Case> {
 
 impl Engine {
     /// The binary under test with a store of its own, and the images of the cases in it.
-    pub fn open() -> Engine {
+    pub fn open() -> Result<Engine, String> {
         let scratch = tempfile::Builder::new().prefix("rrun-cases.").tempdir().unwrap().keep();
         std::fs::set_permissions(&scratch, PermissionsExt::from_mode(0o755)).unwrap();
         if let Ok(command) = std::env::var("RRUN_CASES_COMMAND") {
-            return Engine { command: command.split(' ').map(str::to_owned).collect(), scratch };
+            let command = command.split(' ').map(str::to_owned).collect();
+            return Ok(Engine { command, scratch });
         }
         let store = scratch.join("store").to_str().unwrap().to_owned();
         let command = vec![env!("CARGO_BIN_EXE_rrun").to_owned(), "--root".to_owned(), store];
@@ -74,9 +75,12 @@ impl Engine {
         let mut import = Command::new(fixtures);
         import.args(&engine.command).arg("import");
         let answer = finish(import, "", Duration::from_secs(300));
-        let (out, err) = (&answer.out, &answer.err);
-        assert!(answer.status == 0, "rootfs-fixtures/cases: {}\n{out}{err}", answer.status);
-        engine
+        if answer.status != 0 {
+            engine.close();
+            let (out, err) = (answer.out.trim_end(), answer.err.trim_end());
+            return Err(format!("rootfs-fixtures/cases ended with {}\n{out}{err}", answer.status));
+        }
+        Ok(engine)
     }
 
     /// Removes the store.

@@ -1,5 +1,7 @@
 # A root file system of busybox, as a directory. Read in by the scripts beside this folder.
 
+umask 022  # the modes in an image are the same whoever makes it
+
 # The statically linked busybox of the machine.
 busybox_program() {
     local program
@@ -36,8 +38,13 @@ busybox_version() {
     "$(busybox_program)" | sed -n '1s/^BusyBox v\([0-9.]*\).*/\1/p'
 }
 
-# tree_to_tar DIR: the same bytes for the same tree, owners and attributes kept.
+# tree_to_tar DIR [OPTIONS OF TAR]: the same bytes for the same tree, owners and attributes kept.
 tree_to_tar() {
-    tar -C "$1" --xattrs --xattrs-include='*' --numeric-owner --sort=name --format=pax \
-        --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -c .
+    local root=$1
+    shift
+    tar -C "$root" --xattrs --xattrs-include='*' --numeric-owner --sort=name --format=pax \
+        --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime "$@" -c .
 }
+
+# tree_of_root_to_tar DIR: all of it root's and from the epoch, whoever made it and when.
+tree_of_root_to_tar() { tree_to_tar "$1" --owner=0 --group=0 --mtime=@0; }

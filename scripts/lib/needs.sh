@@ -27,7 +27,7 @@ need_rust() {
     if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
         PATH=$HOME/.cargo/bin:$PATH
     fi
-    command -v cargo >/dev/null || lack "needs Rust: https://rustup.rs, or apt-get install cargo"
+    command -v cargo >/dev/null || lack "needs Rust: https://rustup.rs"
     local wanted have
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     have=$(rustc --version | cut -d' ' -f2)

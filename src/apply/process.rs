@@ -52,6 +52,7 @@ pub fn perform(table: &mut Table, op: &Op) -> Option<Outcome> {
         Op::OwnStdio { owner } => own_stdio(*owner),
         Op::EnterDirectory { place } => done(table.get(*place).and_then(rustix::process::fchdir)),
         Op::PivotRoot => done(mount::pivot_root_here()),
+        Op::DetachCover => done(mount::detach_here()),
         Op::DetachOldRoot => done(mount::detach_here().and_then(|()| rustix::process::chdir("/"))),
         Op::ChangeRoot => {
             done(rustix::process::chroot(".").and_then(|()| rustix::process::chdir("/")))

@@ -257,6 +257,11 @@ fn masked<'a>(c: &Compiler<'a>) -> &'a [String] {
     linux.and_then(|l| l.masked_paths().as_deref()).unwrap_or_default()
 }
 
+/// Does anything have to be hidden?
+pub(super) fn has_masks(c: &Compiler<'_>) -> bool {
+    !masked(c).is_empty()
+}
+
 /// The host's /dev/null and an empty directory, made before anything of the container is there.
 pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
     if masked(c).is_empty() {
@@ -277,6 +282,10 @@ pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
     c.push(
         Op::NewFilesystem { context, kind: "tmpfs".into() },
         "one empty file system serves for all hidden directories",
+    );
+    c.push(
+        Op::Configure { context, key: "source".into(), value: cgroup::text("tmpfs") },
+        "the name that mountinfo shows for it",
     );
     c.push(
         Op::Configure { context, key: "nr_inodes".into(), value: cgroup::text("1") },

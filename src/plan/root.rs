@@ -150,6 +150,12 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "pivot_root takes the working directory for both places, so none for the old root is needed",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
+    if super::mounts::has_masks(c) {
+        c.push(
+            Op::DetachCover,
+            "umount2 takes the topmost mount of a place: here the empty file system of the masks",
+        );
+    }
     c.push(Op::DetachOldRoot, "the host's whole tree is below here until it is detached");
     Ok(())
 }

@@ -356,6 +356,8 @@ pub enum Op {
     EnterDirectory { place: Slot },
     /// pivot_root(".", ".").
     PivotRoot,
+    /// umount2(".", MNT_DETACH) of what lies on top of the old root.
+    DetachCover,
     /// umount2(".", MNT_DETACH) of the old root, then chdir("/").
     DetachOldRoot,
     /// chroot("."), where the mount namespace is not ours to change.

@@ -209,6 +209,7 @@ fn process_call(op: &Op) -> String {
         Op::OwnStdio { owner } => format!("fchown(0 1 2, {}, {})", owner.0, owner.1),
         Op::EnterDirectory { place } => format!("fchdir({})", fd(*place)),
         Op::PivotRoot => "pivot_root(\".\", \".\")".into(),
+        Op::DetachCover => "umount2(\".\", MNT_DETACH)".into(),
         Op::DetachOldRoot => "umount2(\".\", MNT_DETACH), chdir(\"/\")".into(),
         Op::ChangeRoot => "chroot(\".\")".into(),
         Op::SetHostname { name } => format!("sethostname(\"{name}\")"),

@@ -3,9 +3,12 @@
 //! Everything here parses text into types that cannot be wrong, once, at the edge. Nothing here
 //! looks at the file system or the kernel.
 
+pub mod capability;
+pub mod cgroup;
 #[cfg(feature = "containers")]
 pub mod mount_flag;
 pub mod name;
 pub mod path;
 #[cfg(feature = "containers")]
 pub mod request;
+pub mod seccomp;

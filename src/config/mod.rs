@@ -5,6 +5,7 @@
 
 pub mod capability;
 pub mod default_spec;
+pub mod cgroup;
 #[cfg(feature = "containers")]
 pub mod mount_flag;
 pub mod mount_option;
@@ -15,3 +16,4 @@ pub mod path;
 pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
+pub mod seccomp;

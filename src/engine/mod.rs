@@ -3,6 +3,9 @@
 //! Not here: what is done on either side of the clone (`apply`), and why (`plan`).
 
 pub mod bundle;
+pub mod cgroup;
+pub mod device_filter;
+pub mod seccomp;
 pub mod signals;
 pub mod spawn;
 pub mod state;

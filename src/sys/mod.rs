@@ -3,12 +3,14 @@
 //! Nothing here decides: no fallback, no retry but the one that the kernel asks for (EINTR,
 //! EAGAIN of openat2). Every function returns the kernel's errno and nothing else.
 
+pub mod bpf;
 pub mod credentials;
 pub mod mount;
 pub mod namespace;
 pub mod page;
 pub mod path;
 pub mod process;
+pub mod seccomp;
 pub mod stub;
 
 pub use rustix::io::{Errno, Result};

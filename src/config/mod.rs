@@ -7,5 +7,6 @@
 pub mod mount_flag;
 pub mod name;
 pub mod path;
+pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;

@@ -6,7 +6,11 @@
 #[cfg(feature = "containers")]
 pub mod mount_flag;
 pub mod name;
+pub mod nearest;
 pub mod path;
 pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
+pub mod size;
+#[cfg(feature = "containers")]
+pub mod volume_option;

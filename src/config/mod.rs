@@ -12,8 +12,12 @@ pub mod mount_option;
 pub mod name;
 pub mod oci;
 pub mod passwd;
+pub mod nearest;
 pub mod path;
 pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
 pub mod seccomp;
+pub mod size;
+#[cfg(feature = "containers")]
+pub mod volume_option;

@@ -67,6 +67,15 @@ impl VolumeStore {
         Ok(users)
     }
 
+    /// How many containers use the volume and are there.
+    pub fn links(
+        &self,
+        name: &VolumeName,
+        exists: ContainerExists<'_>,
+    ) -> Result<usize, VolumeError> {
+        Ok(self.references(name)?.iter().filter(|id| exists(id)).count())
+    }
+
     /// The containers that use the volume and are there; stale references are dropped.
     pub fn live_references(
         &self,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{failure, volumes, write_failure};
+use super::{container_exists, failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::say::failure::Failure;
 use crate::volume::filter::ListFilter;
@@ -25,10 +25,11 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let filter = ListFilter::parse(&cmd.filter).map_err(|e| Failure::new(wanted, e))?;
     let volumes = volumes(cx)?;
     let listing = volumes.list().map_err(|e| failure(wanted, &e))?;
+    let exists = container_exists(&cx.store);
     let mut shown: Vec<VolumeRecord> = Vec::new();
     for volume in listing.volumes {
         let links = match filter.asks_for_use() {
-            true => volumes.references(&volume.name).map_err(|e| failure(wanted, &e))?.len(),
+            true => volumes.links(&volume.name, &exists).map_err(|e| failure(wanted, &e))?,
             false => 0,
         };
         if filter.matches(&volume, links) {

@@ -2,7 +2,8 @@
 
 pub mod call;
 pub mod failure;
-pub mod nearest;
 #[cfg(feature = "containers")]
 pub mod output;
 pub mod setup;
+#[cfg(feature = "containers")]
+pub mod size;

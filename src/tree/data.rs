@@ -20,7 +20,7 @@ pub(super) struct Ways {
 /// Up to this size one read and one write are quicker than the splice of `copy_file_range`.
 const SMALL: usize = 16 * 1024;
 /// Large enough that the calls do not count, small enough to stay in the cache.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 
 impl Ways {
     pub(super) fn new() -> Self {

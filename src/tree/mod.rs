@@ -17,6 +17,8 @@ mod link;
 mod remove;
 mod size;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::ffi::OsStr;

@@ -1,5 +1,8 @@
 //! The command line of `rrun`: one file a command, nothing else here than the way to it.
 
+pub mod import;
+pub mod load;
+
 use crate::say::{failure::Failure, output::Output};
 use crate::store::Store;
 

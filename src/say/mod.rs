@@ -3,3 +3,5 @@
 pub mod failure;
 #[cfg(feature = "containers")]
 pub mod output;
+#[cfg(feature = "containers")]
+pub mod progress;

@@ -12,7 +12,12 @@ struct Line {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Images(rrun::cli::images::Cmd),
     Import(rrun::cli::import::Cmd),
+    Load(rrun::cli::load::Cmd),
+    Rmi(rrun::cli::rmi::Cmd),
+    Save(rrun::cli::save::Cmd),
+    Tag(rrun::cli::tag::Cmd),
 }
 
 fn main() -> std::process::ExitCode {
@@ -26,7 +31,12 @@ fn main() -> std::process::ExitCode {
     };
     let cx = rrun::cli::Context { store, out: rrun::say::output::Output };
     let outcome = match line.command {
-        Command::Import(cmd) => rrun::cli::import::run(cmd, &cx),
+        Command::Images(cmd) => rrun::cli::images::run(&cmd, &cx),
+        Command::Import(cmd) => rrun::cli::import::run(&cmd, &cx),
+        Command::Load(cmd) => rrun::cli::load::run(&cmd, &cx),
+        Command::Rmi(cmd) => rrun::cli::rmi::run(&cmd, &cx, || Ok(Vec::new())),
+        Command::Save(cmd) => rrun::cli::save::run(&cmd, &cx),
+        Command::Tag(cmd) => rrun::cli::tag::run(&cmd, &cx),
     };
     match outcome {
         Ok(status) => status.into(),

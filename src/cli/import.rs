@@ -34,7 +34,7 @@ pub struct Cmd {
 }
 
 /// Runs the command.
-pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
+pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let failed =
         |cause: &dyn std::fmt::Display| Failure::new(format!("import {}", cmd.source), cause);
     let mut config = ImageConfig::default();
@@ -73,7 +73,7 @@ fn open(source: &str) -> Result<Progress<Box<dyn Read>>, Failure> {
             return Err(failed(&"standard input is a terminal, not an archive")
                 .hint("tar -C ROOTFS -c . | rrun import - NAME"));
         }
-        return Ok(Progress::over(Box::new(io::stdin()), None, "importing"));
+        return Ok(Progress::over(Box::new(io::stdin()), None, Some("importing")));
     }
     if source.starts_with("http://") || source.starts_with("https://") {
         return Err(failed(&"rrun does not fetch from URLs")
@@ -87,5 +87,5 @@ fn open(source: &str) -> Result<Progress<Box<dyn Read>>, Failure> {
         )));
     }
     let length = seen.is_file().then_some(seen.len());
-    Ok(Progress::over(Box::new(file), length, "importing"))
+    Ok(Progress::over(Box::new(file), length, Some("importing")))
 }

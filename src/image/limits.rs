@@ -25,6 +25,9 @@ pub enum LimitError {
     /// Too many entries.
     #[error("it has more than {0} entries")]
     Entries(u64),
+    /// Too much data.
+    #[error("it unpacks to more than {0} bytes")]
+    Bytes(u64),
     /// Too well compressed to be honest.
     #[error("it unpacks to more than {0} times its size: a compression bomb?")]
     Ratio(u64),
@@ -32,7 +35,10 @@ pub enum LimitError {
 
 impl Limits {
     /// Is so much data out of so much still credible?
-    pub fn check_ratio(&self, packed: u64, unpacked: u64) -> Result<(), LimitError> {
+    pub fn check_unpacked(&self, packed: u64, unpacked: u64) -> Result<(), LimitError> {
+        if unpacked > self.bytes {
+            return Err(LimitError::Bytes(self.bytes));
+        }
         if unpacked > self.ratio_from_bytes && unpacked / self.ratio > packed {
             return Err(LimitError::Ratio(self.ratio));
         }

@@ -15,6 +15,7 @@ pub mod archive;
 pub mod change;
 pub mod config;
 pub mod digest;
+pub mod filter;
 pub mod import;
 pub mod inspect;
 pub mod layer;

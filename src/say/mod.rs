@@ -1,5 +1,6 @@
 //! Words for people: failures, plans, tables. Nothing here acts.
 
+pub mod age;
 pub mod failure;
 #[cfg(feature = "containers")]
 pub mod output;

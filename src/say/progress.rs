@@ -11,12 +11,12 @@ pub struct Progress<R> {
 }
 
 impl<R: Read> Progress<R> {
-    /// Shows the reading of `input` on standard error, if that is a terminal. `length` is how
-    /// much there is, where that is known.
-    pub fn over(input: R, length: Option<u64>, label: &str) -> Self {
-        if !io::stderr().is_terminal() {
+    /// Shows the reading of `input` under a label on standard error, if that is a terminal.
+    /// `length` is how much there is, where that is known.
+    pub fn over(input: R, length: Option<u64>, label: Option<&str>) -> Self {
+        let Some(label) = label.filter(|_| io::stderr().is_terminal()) else {
             return Self { input, bar: ProgressBar::hidden() };
-        }
+        };
         let (bar, template) = match length {
             Some(length) => (ProgressBar::new(length), "{msg} {wide_bar} {bytes}/{total_bytes}"),
             None => (ProgressBar::new_spinner(), "{msg} {bytes} {bytes_per_sec}"),
@@ -26,11 +26,6 @@ impl<R: Read> Progress<R> {
         }
         bar.set_message(label.to_string());
         Self { input, bar }
-    }
-
-    /// No progress is shown.
-    pub fn hidden(input: R) -> Self {
-        Self { input, bar: ProgressBar::hidden() }
     }
 }
 

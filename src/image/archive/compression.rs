@@ -55,6 +55,32 @@ pub fn look<R: Read>(mut input: R) -> io::Result<(Compression, impl Read + use<R
     Ok((compression, io::Cursor::new(start).chain(input)))
 }
 
+/// Counts what is read.
+pub struct Counted<R> {
+    input: R,
+    taken: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Counted<R> {
+    /// Counts what is read of `input`.
+    pub fn new(input: R) -> Self {
+        Self { input, taken: Rc::default() }
+    }
+
+    /// The count, to be looked at while the stream is lent out.
+    pub fn taken(&self) -> Rc<Cell<u64>> {
+        self.taken.clone()
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.taken.set(self.taken.get() + read as u64);
+        Ok(read)
+    }
+}
+
 /// Reads what a packed stream unpacks to, and stops when that grows out of proportion.
 pub struct Unpacker<R: BufRead> {
     decoder: Decoder<R>,
@@ -106,7 +132,7 @@ impl<R: BufRead> Read for Unpacker<R> {
         }
         .map_err(|e| io::Error::new(e.kind(), format!("the compressed data is damaged: {e}")))?;
         self.unpacked += read as u64;
-        self.limits.check_ratio(self.packed.get(), self.unpacked).map_err(io::Error::other)?;
+        self.limits.check_unpacked(self.packed.get(), self.unpacked).map_err(io::Error::other)?;
         Ok(read)
     }
 }

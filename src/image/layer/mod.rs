@@ -86,6 +86,14 @@ pub struct LeftOut {
     pub xattrs: u64,
 }
 
+impl LeftOut {
+    /// Counts another layer's too.
+    pub fn add(&mut self, other: Self) {
+        self.devices += other.devices;
+        self.xattrs += other.xattrs;
+    }
+}
+
 /// Unpacks all entries into the directory `layer`.
 pub fn unpack<R: BufRead>(
     archive: &mut Reader<R>,

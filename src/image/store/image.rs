@@ -1,6 +1,6 @@
 //! An image as the rest of rrun sees it, read from its manifest and configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
@@ -50,6 +50,8 @@ pub struct LayerRecord {
     pub size_bytes: u64,
     /// How many entries its archive had.
     pub entries: u64,
+    /// The blob that it was unpacked from.
+    pub blob: Digest,
 }
 
 /// Parts of an image that are not unpacked.
@@ -100,22 +102,28 @@ pub fn read(
         comment: newest.and_then(|h| h.comment().clone()).unwrap_or_default(),
         config: ImageConfig::from_oci(config.config().as_ref()),
         layers: diff_ids.iter().rev().map(|id| store.layer_path(id)).collect(),
-        size_bytes: size(store, &diff_ids, &parts)?,
+        size_bytes: size(store, &diff_ids, &parts),
         diff_ids,
         blobs: parts.blobs.into_iter().map(|(digest, _)| digest).collect(),
         id: parts.config,
     })
 }
 
-/// Layers that another tool put into the layout have no record: then their blobs' sizes count.
-fn size(store: &ImageStore, diff_ids: &[Digest], parts: &Parts) -> Result<u64, ImageError> {
+/// Where a layer has no record, its blob's size counts.
+fn size(store: &ImageStore, diff_ids: &[Digest], parts: &Parts) -> u64 {
     let mut sum = 0u64;
     for (at, diff_id) in diff_ids.iter().enumerate() {
-        let record: Option<LayerRecord> = store::read_record(&store.layer_record_path(diff_id))?;
+        let record = read_layer_record(&store.layer_record_path(diff_id));
         let blob = parts.blobs.get(at).map_or(0, |(_, size)| *size);
         sum = sum.saturating_add(record.map_or(blob, |r| r.size_bytes));
     }
-    Ok(sum)
+    sum
+}
+
+/// A layer's record. Nothing depends on it but speed and a number in a list, so one that cannot
+/// be read is as good as none.
+pub fn read_layer_record(path: &Path) -> Option<LayerRecord> {
+    store::read_record(path).ok().flatten()
 }
 
 impl ImageStore {

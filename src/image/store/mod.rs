@@ -18,9 +18,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use image::Image;
+pub use layout::{MAX_JSON_BYTES, canonical};
+pub use names::{FULL_NAME, REF_NAME, is_manifest, reference as manifest_reference};
 pub use publish::{Complete, Published, stage_image, stage_raw_config};
 pub use remove::{Force, Removed, User};
-pub use staging::{LayerBlob, Staging};
+pub use staging::{LayerBlob, LayerOrigin, Staging};
+
+use oci_spec::image::{Descriptor, ImageManifest};
 
 use super::digest::Digest;
 use super::reference::{Reference, ReferenceError};
@@ -145,10 +149,12 @@ impl ImageStore {
         if start.is_empty() || !start.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(None);
         }
-        let mut found = self.list()?.into_iter().filter(|i| i.id.hex().starts_with(start));
-        match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(ImageError::Ambiguous(text.into())),
-            (image, _) => Ok(image),
+        let mut found = self.list()?.images.into_iter().filter(|i| i.id.hex().starts_with(start));
+        let Some(first) = found.next() else { return Ok(None) };
+        // Two manifests may share one configuration: that is still one image.
+        match found.all(|other| other.id == first.id) {
+            true => Ok(Some(first)),
+            false => Err(ImageError::Ambiguous(text.into())),
         }
     }
 
@@ -158,13 +164,41 @@ impl ImageStore {
     }
 
     /// All images, the newest first.
-    pub fn list(&self) -> Result<Vec<Image>, ImageError> {
+    pub fn list(&self) -> Result<Listing, ImageError> {
         let index = self.layout.read_index()?;
-        let mut images = Vec::new();
+        let mut listing = Listing::default();
         for manifest in names::manifests(&index) {
-            images.push(image::read(self, &index, &manifest)?);
+            match image::read(self, &index, &manifest) {
+                Ok(image) => listing.images.push(image),
+                Err(damaged) => listing.damaged.push(damaged),
+            }
         }
-        images.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
-        Ok(images)
+        let newest_first = |a: &Image, b: &Image| b.created.cmp(&a.created);
+        listing.images.sort_by(|a, b| newest_first(a, b).then_with(|| a.id.cmp(&b.id)));
+        Ok(listing)
     }
+
+    /// The descriptor that the index has for a manifest.
+    pub(super) fn descriptor(&self, manifest: &Digest) -> Result<Descriptor, ImageError> {
+        let found = self
+            .layout
+            .read_index()?
+            .into_iter()
+            .find(|d| names::digest(d).as_ref() == Some(manifest));
+        found.ok_or_else(|| ImageError::NotFound(manifest.to_string()))
+    }
+
+    /// A manifest, checked.
+    pub(super) fn read_manifest(&self, digest: &Digest) -> Result<ImageManifest, ImageError> {
+        self.layout.read_json("manifest", digest)
+    }
+}
+
+/// All images of a store.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those that can be used.
+    pub images: Vec<Image>,
+    /// Why others cannot.
+    pub damaged: Vec<ImageError>,
 }

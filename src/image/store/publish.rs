@@ -33,7 +33,7 @@ pub struct Published {
     pub id: Digest,
     /// Its names.
     pub references: Vec<Reference>,
-    /// Names that other images lost to it, with those images' manifests.
+    /// Names that other images lost to it, with those images' ids.
     pub taken: Vec<(Reference, Digest)>,
 }
 
@@ -98,7 +98,10 @@ impl ImageStore {
             let mut taken = Vec::new();
             for reference in &image.references {
                 if let Some(loser) = names::name(&mut index, &manifest, reference) {
-                    taken.push((reference.clone(), loser));
+                    let id = self.id_of(&loser);
+                    if id != image.id {
+                        taken.push((reference.clone(), id));
+                    }
                 }
             }
             published.push(Published { id: image.id, references: image.references, taken });
@@ -108,6 +111,12 @@ impl ImageStore {
         self.layout.write_index(index)?;
         self.sweep()?;
         Ok(published)
+    }
+
+    /// The id of a manifest's image; an unreadable one is known by its manifest.
+    fn id_of(&self, manifest: &Digest) -> Digest {
+        let config = self.read_manifest(manifest).ok();
+        config.and_then(|m| names::digest(m.config())).unwrap_or_else(|| manifest.clone())
     }
 
     fn place_image(&self, staging: &Staging, image: &Complete) -> Result<(), ImageError> {

@@ -57,7 +57,13 @@ impl ImageStore {
         users: impl Fn() -> Result<Vec<User>, ImageError>,
     ) -> Result<Vec<Removed>, ImageError> {
         let _lock = self.lock_exclusive()?;
-        let image = self.get(text)?;
+        let image = match self.get(text) {
+            Ok(image) => image,
+            Err(e @ (ImageError::Damaged { .. } | ImageError::Store(_))) => {
+                return self.remove_damaged(text, e);
+            }
+            Err(e) => return Err(e),
+        };
         let users: Vec<User> = users()?.into_iter().filter(|u| u.image == image.id).collect();
         let by_name = name_of(&image, text);
         let mut index = self.layout.read_index()?;
@@ -85,6 +91,21 @@ impl ImageStore {
         }
         self.sweep()?;
         Ok(removed)
+    }
+
+    /// An image that cannot be read has no use but its name, which must be free to be given again.
+    fn remove_damaged(&self, text: &str, why: ImageError) -> Result<Vec<Removed>, ImageError> {
+        let Ok(name) = Reference::parse(text).map(Reference::with_default_tag) else {
+            return Err(why);
+        };
+        let mut index = self.layout.read_index()?;
+        let Some(manifest) = names::unname(&mut index, &name) else { return Err(why) };
+        if names::references(&index, &manifest).is_empty() {
+            index.retain(|d| names::digest(d).as_ref() != Some(&manifest));
+        }
+        self.layout.write_index(index)?;
+        self.sweep()?;
+        Ok(vec![Removed::Untagged(name)])
     }
 
     /// Removes the files of an image that is no longer in the index, but for what others share.

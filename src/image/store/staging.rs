@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::{Descriptor, MediaType};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
-use super::image::LayerRecord;
+use super::image::{LayerRecord, read_layer_record};
 use super::{ImageError, ImageStore};
 use crate::image::archive::compression::{self, Compression, Unpacker};
 use crate::image::archive::tee::{Keep, Passed, Tee};
@@ -37,13 +37,30 @@ pub struct Staging {
 pub struct LayerBlob {
     /// The descriptor of its blob.
     pub descriptor: Descriptor,
+    /// The digest of its blob.
+    pub digest: Digest,
     /// The digest of what it unpacks to.
     pub diff_id: Digest,
     /// What could not be unpacked here.
     pub left_out: LeftOut,
 }
 
+/// Where a layer's archive is.
+pub enum LayerOrigin {
+    /// Somewhere else; it is copied.
+    Stream(Box<dyn Read>),
+    /// In the staging directory; it is renamed.
+    Staged(PathBuf),
+}
+
 impl ImageStore {
+    /// Is a layer in place, unpacked from this very blob, which is there too?
+    pub fn has_layer_of(&self, diff_id: &Digest, blob: &Digest) -> bool {
+        let record = read_layer_record(&self.layer_record_path(diff_id));
+        let same = record.is_some_and(|r| r.blob == *blob);
+        same && self.has_layer(diff_id) && self.blob_path(blob).exists()
+    }
+
     /// Makes a directory for a command's work.
     pub fn stage(&self) -> Result<Staging, ImageError> {
         // Shared: the sweep must not see it between mkdir and flock.
@@ -94,6 +111,11 @@ impl Staging {
         Ok(digest)
     }
 
+    /// Is a layer staged already, unpacked from this very blob?
+    pub fn has_layer(&self, diff_id: &Digest, blob: &Digest) -> bool {
+        read_layer_record(&self.record_path(diff_id)).is_some_and(|r| r.blob == *blob)
+    }
+
     /// Reads a layer's archive, packed or not: keeps it as a blob and unpacks it, in one pass.
     pub fn add_layer(
         &mut self,
@@ -102,27 +124,56 @@ impl Staging {
     ) -> Result<LayerBlob, ImageError> {
         let blob = self.fresh_path("blob");
         let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
+        self.take_layer(input, Keep::In(file), &blob, limits)
+    }
+
+    /// The same for a layer whose file may lie here already: then that file becomes the blob.
+    pub fn add_layer_from(
+        &mut self,
+        origin: LayerOrigin,
+        limits: &Limits,
+    ) -> Result<LayerBlob, ImageError> {
+        match origin {
+            LayerOrigin::Stream(stream) => self.add_layer(stream, limits),
+            LayerOrigin::Staged(path) => {
+                let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
+                self.take_layer(file, Keep::Digest, &path, limits)
+            }
+        }
+    }
+
+    fn take_layer(
+        &mut self,
+        input: impl Read,
+        keep: Keep,
+        blob: &Path,
+        limits: &Limits,
+    ) -> Result<LayerBlob, ImageError> {
         let root = self.fresh_path("layer");
         fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
-        let directory = open_directory(&root)?;
-        let layer = receive(input, Keep::In(file), directory, limits)?;
-        let digest = &layer.blob.digest;
-        rename(&blob, &self.blob_path(digest))?;
+        let layer = receive(input, keep, open_directory(&root)?, limits)?;
+        let digest = layer.blob.digest;
+        rename(blob, &self.blob_path(&digest))?;
         let target = self.layer_path(&layer.diff_id);
         if target.exists() {
             remove_directory(&root)?;
         } else {
             rename(&root, &target)?;
-            let record = LayerRecord {
-                size_bytes: layer.unpacked.size_bytes,
-                entries: layer.unpacked.entries,
-            };
-            // The sync of all at the end makes it durable.
-            store::write_record(&self.record_path(&layer.diff_id), &record, Durability::Passing)?;
         }
-        let descriptor =
-            descriptor(media_type(layer.compression), &layer.blob.digest, layer.blob.size_bytes)?;
-        Ok(LayerBlob { descriptor, diff_id: layer.diff_id, left_out: layer.unpacked.left_out })
+        let record = LayerRecord {
+            size_bytes: layer.unpacked.size_bytes,
+            entries: layer.unpacked.entries,
+            blob: digest.clone(),
+        };
+        // The sync of all at the end makes it durable.
+        store::write_record(&self.record_path(&layer.diff_id), &record, Durability::Passing)?;
+        let media_type = media_type(layer.compression);
+        Ok(LayerBlob {
+            descriptor: descriptor(media_type, &digest, layer.blob.size_bytes)?,
+            digest,
+            diff_id: layer.diff_id,
+            left_out: layer.unpacked.left_out,
+        })
     }
 }
 

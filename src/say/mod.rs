@@ -2,4 +2,11 @@
 
 pub mod failure;
 #[cfg(feature = "containers")]
+pub mod list;
+pub mod nearest;
+#[cfg(feature = "containers")]
 pub mod output;
+#[cfg(feature = "containers")]
+pub mod table;
+#[cfg(feature = "containers")]
+pub mod template;

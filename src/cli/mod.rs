@@ -1,5 +1,7 @@
 //! The command line of `rrun`: one file a command, nothing else here than the way to it.
 
+pub mod volume;
+
 use crate::say::{failure::Failure, output::Output};
 use crate::store::Store;
 

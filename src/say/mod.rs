@@ -1,11 +1,15 @@
 //! Words for people: failures, plans, tables. Nothing here acts.
 
+pub mod call;
 pub mod failure;
 #[cfg(feature = "containers")]
 pub mod list;
 pub mod nearest;
 #[cfg(feature = "containers")]
 pub mod output;
+pub mod setup;
+#[cfg(feature = "containers")]
+pub mod size;
 #[cfg(feature = "containers")]
 pub mod table;
 #[cfg(feature = "containers")]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::node::{Base, Block, Command, Node, Operand, Pipeline, Target};
+use super::node::{Base, Block, BlockKind, Command, Node, Operand, Pipeline, Target};
 use super::{Problem, TemplateError, function, place, printing};
 
 /// Fields whose objects are maps with keys that users chose, not records with fields.
@@ -122,9 +122,9 @@ impl<'a> Evaluator<'a> {
                     }
                     Flow::On
                 }
-                Node::Block { kind, over, body, otherwise } => {
+                Node::Block(block) => {
                     let known = self.variables.len();
-                    let flow = self.block(*kind, over, (body, otherwise), dot)?;
+                    let flow = self.block(block, dot)?;
                     self.variables.truncate(known);
                     flow
                 }
@@ -138,30 +138,20 @@ impl<'a> Evaluator<'a> {
         Ok(Flow::On)
     }
 
-    fn block(
-        &mut self,
-        kind: Block,
-        over: &Pipeline,
-        (body, otherwise): (&[Node], &[Node]),
-        dot: &Item,
-    ) -> Outcome<Flow> {
-        if kind == Block::Range {
-            return self.range(over, (body, otherwise), dot);
+    fn block(&mut self, block: &Block, dot: &Item) -> Outcome<Flow> {
+        if block.kind == BlockKind::Range {
+            return self.range(block, dot);
         }
-        let item = self.pipeline(over, dot)?;
-        match (item.is_true(), kind) {
-            (false, _) => self.nodes(otherwise, dot),
-            (true, Block::With) => self.nodes(body, &item),
-            (true, _) => self.nodes(body, dot),
+        let item = self.pipeline(&block.over, dot)?;
+        match (item.is_true(), block.kind) {
+            (false, _) => self.nodes(&block.otherwise, dot),
+            (true, BlockKind::With) => self.nodes(&block.body, &item),
+            (true, _) => self.nodes(&block.body, dot),
         }
     }
 
-    fn range(
-        &mut self,
-        over: &Pipeline,
-        (body, otherwise): (&[Node], &[Node]),
-        dot: &Item,
-    ) -> Outcome<Flow> {
+    fn range(&mut self, block: &Block, dot: &Item) -> Outcome<Flow> {
+        let over = &block.over;
         let list = self.commands(over, dot)?;
         let known = self.variables.len();
         let Some(parts) = parts(&list) else {
@@ -180,13 +170,13 @@ impl<'a> Evaluator<'a> {
                 }
                 _ => {}
             }
-            let flow = self.nodes(body, &item)?;
+            let flow = self.nodes(&block.body, &item)?;
             self.variables.truncate(known);
             if flow == Flow::Break {
                 break;
             }
         }
-        if is_empty { self.nodes(otherwise, dot) } else { Ok(Flow::On) }
+        if is_empty { self.nodes(&block.otherwise, dot) } else { Ok(Flow::On) }
     }
 
     fn set(&mut self, target: &Target, name: &str, item: Item) {

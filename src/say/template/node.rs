@@ -10,16 +10,25 @@ pub(super) enum Node {
     /// `{{pipeline}}`
     Print(Pipeline),
     /// `{{if}}`, `{{range}}` or `{{with}}`.
-    Block { kind: Block, over: Pipeline, body: Vec<Node>, otherwise: Vec<Node> },
+    Block(Block),
     /// `{{break}}`
     Break,
     /// `{{continue}}`
     Continue,
 }
 
+/// A block: its condition or list, and its two bodies.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Block {
+    pub(super) kind: BlockKind,
+    pub(super) over: Pipeline,
+    pub(super) body: Vec<Node>,
+    pub(super) otherwise: Vec<Node>,
+}
+
 /// The kinds of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Block {
+pub(super) enum BlockKind {
     If,
     Range,
     With,

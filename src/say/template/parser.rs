@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::function;
 use super::lexer::{Action, Piece, Token, TokenKind};
-use super::node::{Base, Block, Command, Node, Operand, Pipeline, Target};
+use super::node::{Base, Block, BlockKind, Command, Node, Operand, Pipeline, Target};
 use super::{Syntax, TemplateError, syntax};
 
 /// More than anyone writes, and far less than the stack holds.
@@ -80,9 +80,9 @@ impl Parser<'_> {
     fn keyword(&mut self, word: &'static str, action: Action) -> Result<Node, TemplateError> {
         let at = action.at;
         match word {
-            "if" => self.block(Block::If, without_first(action)),
-            "range" => self.block(Block::Range, without_first(action)),
-            "with" => self.block(Block::With, without_first(action)),
+            "if" => self.block(BlockKind::If, &without_first(action)),
+            "range" => self.block(BlockKind::Range, &without_first(action)),
+            "with" => self.block(BlockKind::With, &without_first(action)),
             "break" | "continue" if self.loops == 0 => {
                 Err(self.error(at, Syntax::OutsideRange(word)))
             }
@@ -93,13 +93,13 @@ impl Parser<'_> {
     }
 
     /// Parses from after the word `if`, `range` or `with` to its `{{end}}`.
-    fn block(&mut self, kind: Block, action: Action) -> Result<Node, TemplateError> {
+    fn block(&mut self, kind: BlockKind, action: &Action) -> Result<Node, TemplateError> {
         self.deeper(action.at)?;
         let known = self.variables.len();
-        let over = self.whole(&action, block_word(kind))?;
-        self.loops += usize::from(kind == Block::Range);
+        let over = self.whole(action, block_word(kind))?;
+        self.loops += usize::from(kind == BlockKind::Range);
         let (body, ending) = self.nodes()?;
-        self.loops -= usize::from(kind == Block::Range);
+        self.loops -= usize::from(kind == BlockKind::Range);
         let otherwise = match ending {
             Ending::Eof => return Err(self.error(self.source.len(), Syntax::End)),
             Ending::End(_) => Vec::new(),
@@ -107,15 +107,15 @@ impl Parser<'_> {
         };
         self.variables.truncate(known);
         self.depth -= 1;
-        Ok(Node::Block { kind, over, body, otherwise })
+        Ok(Node::Block(Block { kind, over, body, otherwise }))
     }
 
     /// Parses from after the word `else`. `{{else if}}` is a block of its own, and its `{{end}}`
     /// is the end of both.
-    fn otherwise(&mut self, kind: Block, rest: Action) -> Result<Vec<Node>, TemplateError> {
+    fn otherwise(&mut self, kind: BlockKind, rest: Action) -> Result<Vec<Node>, TemplateError> {
         match (kind, keyword(&rest)) {
-            (Block::If, Some("if")) => Ok(vec![self.block(kind, without_first(rest))?]),
-            (Block::With, Some("with")) => Ok(vec![self.block(kind, without_first(rest))?]),
+            (BlockKind::If, Some("if")) => Ok(vec![self.block(kind, &without_first(rest))?]),
+            (BlockKind::With, Some("with")) => Ok(vec![self.block(kind, &without_first(rest))?]),
             _ if !rest.tokens.is_empty() => {
                 let start = rest.tokens[0].start;
                 let word = self.source[start..rest.tokens[0].end].to_owned();
@@ -289,10 +289,10 @@ fn without_first(mut action: Action) -> Action {
     action
 }
 
-fn block_word(kind: Block) -> &'static str {
+fn block_word(kind: BlockKind) -> &'static str {
     match kind {
-        Block::If => "if",
-        Block::Range => "range",
-        Block::With => "with",
+        BlockKind::If => "if",
+        BlockKind::Range => "range",
+        BlockKind::With => "with",
     }
 }

@@ -65,7 +65,7 @@ mod tests {
 
     fn rows() -> Vec<Row> {
         let row = |name: &str, labels: &str, table: Value| Row {
-            fields: serde_json::json!({"Name": name, "Driver": "local", "Labels": labels}),
+            fields: serde_json::json!({"Driver": "local", "Labels": labels, "Name": name}),
             methods: vec![("Label", table)],
         };
         vec![
@@ -106,6 +106,11 @@ mod tests {
             (
                 "table {{pad .Name 1 1}} {{truncate .Driver 2}}",
                 " VOLUME NAME  DRIVER\n averyverylongname  lo\n x  lo\n",
+            ),
+            (
+                r"table {{.Driver}}\t{{.Name}}\n{{.Name}}",
+                "DRIVER    VOLUME NAME\nVOLUME NAME\nlocal     averyverylongname\n\
+                 averyverylongname\nlocal     x\nx\n",
             ),
         ];
         for (format, want) in cases {

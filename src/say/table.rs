@@ -8,7 +8,9 @@ const MIN_WIDTH: usize = 10;
 /// A column goes on as long as the lines have it: a line with fewer cells ends it, and the lines
 /// after that begin one anew, as Go's tabwriter does.
 pub fn align(lines: &[String]) -> String {
-    let rows: Vec<Vec<&str>> = lines.iter().map(|line| line.split('\t').collect()).collect();
+    // A line of a list is what its template gave, and that may have line breaks of its own.
+    let lines = lines.iter().flat_map(|line| line.split('\n'));
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
     let mut widths: Vec<Vec<usize>> = vec![Vec::new(); rows.len()];
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     for column in 0..columns.saturating_sub(1) {

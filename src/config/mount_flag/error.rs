@@ -1,6 +1,7 @@
 //! What can be wrong with a mount flag. The words are Docker's.
 
 use crate::config::name::NameError;
+use crate::config::path::RootPath;
 use crate::config::request::SubPathError;
 use crate::config::size::SizeError;
 
@@ -70,8 +71,15 @@ pub enum MountFlagError {
     #[error("volumes-from specification cannot be an empty string")]
     EmptyVolumesFrom,
     /// Two requests for one place.
-    #[error("Duplicate mount point: {0}")]
-    Duplicate(String),
+    #[error("Duplicate mount point: {target}")]
+    Duplicate {
+        /// The place.
+        target: RootPath,
+        /// The flag that asked first.
+        earlier: String,
+        /// The flag that asked again.
+        later: String,
+    },
 }
 
 /// Why the parts of a mount do not go together.

@@ -24,6 +24,12 @@ impl MountFlagError {
             }
             Self::TmpfsOption(word) => tmpfs_hint(word),
             Self::Name { name, .. } => name_hint(name),
+            Self::Duplicate { earlier, later, .. } if earlier == later => {
+                Some(format!("{later} is given twice"))
+            }
+            Self::Duplicate { earlier, later, .. } => {
+                Some(format!("{earlier} and {later} ask for the same place"))
+            }
             _ => None,
         }
     }

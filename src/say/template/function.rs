@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::evaluator::{Item, Mode};
+use super::error::{CallReason, Problem};
+use super::item::{Item, Mode};
 use super::printing::{self, MAX_WIDTH, kind};
-use super::{CallReason, Problem};
 
 /// Name, fewest and most arguments.
 const FUNCTIONS: [(&str, usize, usize); 23] = [

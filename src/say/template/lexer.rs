@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{Syntax, TemplateError, syntax};
+use super::error::{Syntax, TemplateError, syntax};
 
 /// A part of the template's text.
 #[derive(Debug, Clone, PartialEq)]

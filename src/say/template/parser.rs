@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::error::{Syntax, TemplateError, syntax};
 use super::function;
 use super::lexer::{Action, Piece, Token, TokenKind};
 use super::node::{Base, Block, BlockKind, Command, Node, Operand, Pipeline, Target};
-use super::{Syntax, TemplateError, syntax};
 
 /// More than anyone writes, and far less than the stack holds.
 const MAX_DEPTH: usize = 100;

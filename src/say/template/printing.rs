@@ -6,8 +6,8 @@ use std::str::Chars;
 
 use serde_json::Value;
 
-use super::CallReason;
-use super::evaluator::Item;
+use super::error::CallReason;
+use super::item::Item;
 
 /// Go refuses widths beyond this, too.
 pub(super) const MAX_WIDTH: usize = 1_000_000;

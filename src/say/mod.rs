@@ -5,9 +5,16 @@ pub mod age;
 pub mod call;
 pub mod failure;
 #[cfg(feature = "containers")]
+pub mod list;
+pub mod nearest;
+#[cfg(feature = "containers")]
 pub mod output;
 #[cfg(feature = "containers")]
 pub mod progress;
 pub mod setup;
 #[cfg(feature = "containers")]
 pub mod size;
+#[cfg(feature = "containers")]
+pub mod table;
+#[cfg(feature = "containers")]
+pub mod template;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::error::ContainerError;
 use super::options::RunOptions;
-use super::record::{ContainerRecord, Listed, Mounted, Ownership, ProcessRecord, ResolvedMount};
+use super::record::{ContainerRecord, Listed, Mounted, ProcessRecord, ResolvedMount};
 use super::storage::{self, Wanted};
 use super::store::ContainerStore;
 use super::view::View;

@@ -346,14 +346,14 @@ fn measure() {
     drop(host);
 }
 
-/// Deeper than a path can say: removal goes by descriptor. No cgroup needed.
+/// Deeper than a path can say: removal goes by descriptor. No cgroup needed, any tmpfs does.
 #[test]
 fn deep_trees_are_removed() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir_in("/dev/shm").unwrap();
     let top = scratch.path().join("top");
     fs::create_dir(&top).unwrap();
     let mut at = rustix::fs::open(&top, OFlags::RDONLY, Mode::empty()).unwrap();
-    for _ in 0..3000 {
+    for _ in 0..1500 {
         rustix::fs::mkdirat(&at, "dd", Mode::RWXU).unwrap();
         rustix::fs::mkdirat(&at, "side", Mode::RWXU).unwrap();
         at = rustix::fs::openat(&at, "dd", OFlags::RDONLY, Mode::empty()).unwrap();

@@ -84,7 +84,7 @@ impl Code {
                 && inner.iter().all(|register| part(only, *register).is_none())
                 && only.access == Access::ALL
             {
-                self.jump(JUMP_IF_EQUAL, *register, value, only.verdict);
+                self.jump([JUMP_IF_EQUAL, *register], value, only.verdict);
                 continue;
             }
             let skip = self.instructions.len();
@@ -101,27 +101,27 @@ impl Code {
             let bits = i32::from(rule.access.0);
             match rule.verdict {
                 verdict if rule.access == Access::ALL => {
-                    self.jump(JUMP, 0, 0, verdict);
+                    self.jump([JUMP, 0], 0, verdict);
                     return Flow::Ends;
                 }
                 Verdict::Allow => {
                     let rest = i32::from(Access::ALL.0) & !bits;
                     self.instructions.push(Instruction::new(AND_CONSTANT, [UNDECIDED, 0], 0, rest));
-                    self.jump(JUMP_IF_EQUAL, UNDECIDED, 0, Verdict::Allow);
+                    self.jump([JUMP_IF_EQUAL, UNDECIDED], 0, Verdict::Allow);
                 }
                 Verdict::Deny => {
                     self.instructions.extend([
                         Instruction::new(MOVE_REGISTER, [ANSWER, UNDECIDED], 0, 0),
                         Instruction::new(AND_CONSTANT, [ANSWER, 0], 0, bits),
                     ]);
-                    self.jump(JUMP_UNLESS_EQUAL, ANSWER, 0, Verdict::Deny);
+                    self.jump([JUMP_UNLESS_EQUAL, ANSWER], 0, Verdict::Deny);
                 }
             }
         }
         Flow::GoesOn
     }
 
-    fn jump(&mut self, code: u8, register: u8, value: i32, verdict: Verdict) {
+    fn jump(&mut self, [code, register]: [u8; 2], value: i32, verdict: Verdict) {
         self.jumps.push((self.instructions.len(), verdict));
         self.instructions.push(Instruction::new(code, [register, 0], 0, value));
     }

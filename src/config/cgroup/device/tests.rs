@@ -20,7 +20,7 @@ fn ask(program: &[Instruction], [kind, major, minor]: [u32; 3], access: u32) -> 
         at += 1;
         let [target, source] = step.registers().map(usize::from);
         let constant = i64::from(step.immediate).cast_unsigned();
-        let same = r[target] as u32 == step.immediate.cast_unsigned();
+        let same = r[target] & 0xffff_ffff == u64::from(step.immediate.cast_unsigned());
         let skip = usize::try_from(step.offset).unwrap();
         match step.code {
             0x61 => r[target] = context[skip / 4].into(),
@@ -125,18 +125,18 @@ fn last_rule_wins() {
 #[test]
 fn programs_agree_with_their_rules() {
     let mut state = 1u64;
-    let mut pick = |below: u64| {
+    let mut pick = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) % below
+        usize::try_from(state >> 33).unwrap() % below
     };
     for _ in 0..2000 {
         let rules: Vec<DeviceRule> = (0..pick(8))
             .map(|_| DeviceRule {
-                verdict: [Verdict::Allow, Verdict::Deny][pick(2) as usize],
-                kind: [DeviceKind::All, DeviceKind::Block, DeviceKind::Char][pick(3) as usize],
-                major: [None, Some(1), Some(2)][pick(3) as usize],
-                minor: [None, Some(1), Some(2)][pick(3) as usize],
-                access: Access([7, 7, 1, 2, 4, 6][pick(6) as usize]),
+                verdict: [Verdict::Allow, Verdict::Deny][pick(2)],
+                kind: [DeviceKind::All, DeviceKind::Block, DeviceKind::Char][pick(3)],
+                major: [None, Some(1), Some(2)][pick(3)],
+                minor: [None, Some(1), Some(2)][pick(3)],
+                access: Access([7, 7, 1, 2, 4, 6][pick(6)]),
             })
             .collect();
         let program = made_program(&rules);

@@ -84,3 +84,40 @@ fn in_user_namespace() -> bool {
     fs::read_to_string("/proc/self/uid_map")
         .is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::cgroup::device;
+
+    /// The kernel's verifier takes every shape of program: it refuses parts that cannot be
+    /// reached and jumps that lead out.
+    #[test]
+    fn the_verifier_takes_them() {
+        if !rustix::process::geteuid().is_root() || in_user_namespace() {
+            println!("skipped: needs root of the first user namespace");
+            return;
+        }
+        let configs = [
+            serde_json::json!([]),
+            serde_json::json!([{"allow": true}]),
+            serde_json::json!([{"allow": false}]),
+            serde_json::json!([{"allow": true, "type": "c"}, {"allow": false, "type": "b"}]),
+            serde_json::json!([{"allow": true, "access": "r"}, {"allow": false, "access": "w"}]),
+            serde_json::json!([{"allow": true, "type": "c", "major": 10},
+                {"allow": true, "type": "c", "major": 10, "minor": 1, "access": "r"},
+                {"allow": false, "type": "c", "major": 10, "minor": 2}]),
+            serde_json::json!([{"allow": false, "type": "c", "minor": 2},
+                {"allow": true, "major": 4294967295u32, "access": "m"}]),
+        ];
+        for config in configs {
+            let configured: Vec<_> = serde_json::from_value(config.clone()).unwrap();
+            let rules = device::rules(&[], &configured).unwrap();
+            for rules in [&rules[..], &rules[1..rules.len() - 10]] {
+                let program = device::program(rules).unwrap();
+                load(&program).unwrap_or_else(|e| panic!("{config}: {e} {program:?}"));
+            }
+        }
+        load(&device::program(&device::rules_of_privileged()).unwrap()).unwrap();
+    }
+}

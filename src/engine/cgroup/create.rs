@@ -96,7 +96,7 @@ impl Site<'_> {
     fn make(&self) -> Result<Place, CgroupError> {
         let mut made = Vec::new();
         let directory = self.directories.last().map_or(self.mount, PathBuf::as_path);
-        let done = self.make_directories(&mut made).and_then(|()| self.check(directory));
+        let done = self.make_directories(&mut made).and_then(|()| self.check(directory, &made));
         if let Err(e) = done {
             // Only what we made, and not what is below: it may have become somebody's.
             for directory in made.iter().rev() {
@@ -121,7 +121,7 @@ impl Site<'_> {
         loop {
             attempt += 1;
             match self.descend(made) {
-                Err(e) if files::is_absent(&e) && attempt < RACES => {}
+                Err(e) if files::is_gone(&e) && attempt < RACES => {}
                 answer => return answer,
             }
         }
@@ -181,19 +181,20 @@ impl Site<'_> {
             .try_for_each(|name| files::write(&control, &format!("+{name}")))
     }
 
-    /// Refuses a cgroup in which somebody is, or in which nobody would run.
-    fn check(&self, at: &Path) -> Result<(), CgroupError> {
-        let (populated, frozen) = match self.version {
-            Version::V2 => {
-                let events = files::read(&at.join("cgroup.events"))?;
-                let is = |line: &str| events.lines().any(|it| it == line);
-                (is("populated 1"), is("frozen 1"))
-            }
-            Version::V1 => {
-                let processes = files::read(&at.join("cgroup.procs"))?;
-                let state = files::read_if_there(&at.join("freezer.state"))?;
-                (!processes.is_empty(), state.is_some_and(|state| state.trim() != "THAWED"))
-            }
+    /// Refuses a cgroup in which somebody is, or in which nobody would run: also a new one is
+    /// frozen if the one above is.
+    fn check(&self, at: &Path, made: &[PathBuf]) -> Result<(), CgroupError> {
+        let is_new = made.iter().any(|it| it == at);
+        let (populated, frozen) = if self.version == Version::V2 {
+            let events = files::read(&at.join("cgroup.events"))?;
+            let is = |line: &str| events.lines().any(|it| it == line);
+            (is("populated 1"), is("frozen 1"))
+        } else {
+            let has_freezer = self.controllers.iter().any(|it| it == "freezer");
+            (
+                !is_new && !files::read(&at.join("cgroup.procs"))?.is_empty(),
+                has_freezer && files::read(&at.join("freezer.state"))?.trim() != "THAWED",
+            )
         };
         match (populated, frozen) {
             (true, _) => Err(CgroupError::NotEmpty(at.into())),

@@ -8,22 +8,17 @@ use rustix::fs::{Mode, OFlags};
 
 use super::CgroupError;
 
+/// Most files of a cgroup are shorter.
+const ROOM: usize = 4096;
+
 /// Reads a file as text.
 pub(super) fn read(path: &Path) -> Result<String, CgroupError> {
-    let mut text = String::new();
+    // Room for the usual file, so that one read(2) takes it.
+    let mut text = String::with_capacity(ROOM);
     open(path, OFlags::RDONLY)?
         .read_to_string(&mut text)
         .map_err(|e| CgroupError::io("read", path, e))?;
     Ok(text)
-}
-
-/// Reads a file as text; `None` where there is none.
-pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, CgroupError> {
-    match read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(e),
-    }
 }
 
 /// Writes a value: one write(2), because the kernel takes each write as a whole command.
@@ -43,8 +38,16 @@ fn open(path: &Path, access: OFlags) -> Result<File, CgroupError> {
         .map_err(|e| CgroupError::io("open", path, e))
 }
 
-/// Is it that the file is not there?
+/// Is it that the file is not there? Not asked of a write: io.max says ENODEV of a device.
 pub(super) fn is_absent(error: &CgroupError) -> bool {
     matches!(error, CgroupError::Io { source, .. }
         if source.raw_os_error() == Some(libc::ENOENT))
+}
+
+/// Is it that the cgroup was removed while we worked in it? A file that was open says ENODEV.
+pub(super) fn is_gone(error: &CgroupError) -> bool {
+    let (CgroupError::Io { source, .. } | CgroupError::Write { source, .. }) = error else {
+        return false;
+    };
+    matches!(source.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
 }

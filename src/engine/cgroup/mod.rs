@@ -11,7 +11,6 @@ mod kill;
 mod remove;
 mod walk;
 
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -151,15 +150,33 @@ impl Cgroup {
     }
 }
 
+/// Where systemd, and everybody since, mounts the cgroups.
+const USUAL: &str = "/sys/fs/cgroup";
+
 /// Reads how this host mounts its cgroups. Without /proc, or with an unreadable one, it has none.
+///
+/// On a v2 host the mount table, which may be long, need not be read: what is mounted at the usual
+/// place says so itself.
 pub fn read_host() -> CgroupHost {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let host = CgroupHost::parse(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+    let read = |path: &str| files::read(Path::new(path)).unwrap_or_default();
+    let own = read("/proc/self/cgroup");
+    let host =
+        pure_v2(&own).unwrap_or_else(|| CgroupHost::parse(&own, &read("/proc/self/mountinfo")));
     let controllers = host.unified.as_ref().map(|unified| {
         let file = unified.hierarchy.mount.join("cgroup.controllers");
-        fs::read_to_string(file).unwrap_or_default()
+        files::read(&file).unwrap_or_default()
     });
     host.with_controllers(&controllers.unwrap_or_default())
+}
+
+fn pure_v2(own: &str) -> Option<CgroupHost> {
+    /// CGROUP2_SUPER_MAGIC.
+    const CGROUP2: u64 = 0x6367_7270;
+    let is_v2 = rustix::fs::statfs(USUAL).is_ok_and(|it| it.f_type.cast_unsigned() == CGROUP2);
+    let host = is_v2.then(|| CgroupHost::pure_v2(own, Path::new(USUAL)))?;
+    // A container without a cgroup namespace sees a part only, counted from elsewhere.
+    let hierarchy = &host.unified.as_ref()?.hierarchy;
+    walk::exists(&hierarchy.mount.join(&hierarchy.own)).then_some(host)
 }
 
 #[cfg(test)]

@@ -41,8 +41,11 @@ pub(super) fn remove_until(cgroup: &Cgroup, deadline: Instant) -> Result<(), Cgr
     first
 }
 
-/// Removes a tree of cgroups, deepest first.
+/// Removes a tree of cgroups, deepest first. Most have nothing below them: that is tried first.
 fn remove_tree(top: &Path, deadline: Instant) -> Result<(), Errno> {
+    if matches!(rustix::fs::rmdir(top), Ok(()) | Err(Errno::NOENT)) {
+        return Ok(());
+    }
     match walk(top, &mut Remover { deadline }) {
         Ok(()) => remove_one(CWD, top, deadline),
         Err(Errno::NOENT) => Ok(()),

@@ -3,6 +3,7 @@
 //! These make cgroups, so they run only inside a sandbox that shows them a part of the host's
 //! (SANDBOX_ID is set there): `sandbox.sh v2|v1|hybrid TEST-BINARY --ignored engine::cgroup`.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -100,12 +101,14 @@ fn limits_are_written() {
         ("memory", serde_json::json!({"memory": {"limit": 16_777_216}})),
         ("cpu", serde_json::json!({"cpu": {"shares": 512, "quota": 20000, "period": 50000}})),
         ("cpuset", serde_json::json!({"cpu": {"cpus": "0", "mems": "0"}})),
+        ("cgroup", serde_json::json!({"unified": {"cgroup.max.depth": "3"}})),
         (
             "hugetlb",
             serde_json::json!({"hugepageLimits": [{"pageSize": "2MB", "limit": 4_194_304}]}),
         ),
     ] {
-        if host.controller(controller).is_none() {
+        let core = controller == "cgroup" && host.unified.is_some();
+        if host.controller(controller).is_none() && !core {
             continue;
         }
         tried += 1;
@@ -186,7 +189,7 @@ fn frozen_trees_are_killed_and_removed() {
     kill_all(&cgroup).unwrap();
     let reaper = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(20));
-        children.iter_mut().for_each(|child| drop(child.wait().unwrap()));
+        assert!(children.iter_mut().all(|child| child.wait().is_ok()));
     });
     remove(&cgroup).unwrap();
     reaper.join().unwrap();
@@ -281,7 +284,7 @@ fn device_rules_hold() {
         device::v1_writes(&rules).unwrap().iter().for_each(|line| cgroup.write(line).unwrap());
     } else {
         let unified = cgroup.open_unified().unwrap().unwrap();
-        let attached = device_filter::attach(&unified, &device::program(&rules)).unwrap();
+        let attached = device_filter::attach(&unified, &device::program(&rules).unwrap()).unwrap();
         assert_eq!(attached, device_filter::Filter::Attached);
     }
     // fuse is not among the defaults: it can be made, and not opened.
@@ -307,7 +310,7 @@ fn device_rules_hold() {
 fn measure() {
     let host = host();
     let rules = device::rules(&[], &[]).unwrap();
-    let program = device::program(&rules);
+    let program = device::program(&rules).unwrap();
     let mut spent = [Duration::ZERO; 4];
     for _ in 0..50 {
         let mut begin = Instant::now();
@@ -326,20 +329,31 @@ fn measure() {
         remove(&cgroup).unwrap();
         lap(&mut spent[3]);
     }
+    let begin = Instant::now();
+    for _ in 0..50 {
+        crate::sys::bpf::load_device_program(
+            &device::program(&device::rules_of_privileged()).unwrap(),
+        )
+        .unwrap();
+    }
+    println!("the shortest program {:?}", begin.elapsed() / 50);
+    let begin = Instant::now();
+    (0..50).for_each(|_| drop(crate::sys::bpf::load_device_program(&program).unwrap()));
+    println!("the default program {:?}", begin.elapsed() / 50);
     let [read, create, filter, remove] = spent.map(|spent| spent / 50);
     let length = program.len();
     println!("read {read:?} create {create:?} filter({length}) {filter:?} remove {remove:?}");
     drop(host);
 }
 
-/// Deeper than a path can say: removal goes by descriptor. No cgroup needed.
+/// Deeper than a path can say: removal goes by descriptor. No cgroup needed, any tmpfs does.
 #[test]
 fn deep_trees_are_removed() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir_in("/dev/shm").unwrap();
     let top = scratch.path().join("top");
     fs::create_dir(&top).unwrap();
     let mut at = rustix::fs::open(&top, OFlags::RDONLY, Mode::empty()).unwrap();
-    for _ in 0..3000 {
+    for _ in 0..1500 {
         rustix::fs::mkdirat(&at, "dd", Mode::RWXU).unwrap();
         rustix::fs::mkdirat(&at, "side", Mode::RWXU).unwrap();
         at = rustix::fs::openat(&at, "dd", OFlags::RDONLY, Mode::empty()).unwrap();

@@ -30,18 +30,19 @@ fn ask(program: &Program, arch: u32, number: u32, args: &[u64]) -> u32 {
     let code = program.instructions();
     let (mut at, mut a) = (0usize, 0u32);
     loop {
-        let step = code[at];
+        let [code0, code1, jt, jf, k @ ..] = code[at];
+        let k = u32::from_ne_bytes(k);
         at += 1;
-        let mut jump = |taken: bool| at += usize::from(if taken { step.jt } else { step.jf });
-        match step.code {
-            0x20 => a = u32::from_ne_bytes(data[step.k as usize..][..4].try_into().unwrap()),
-            0x05 => at += step.k as usize,
-            0x15 => jump(a == step.k),
-            0x25 => jump(a > step.k),
-            0x35 => jump(a >= step.k),
-            0x45 => jump(a & step.k != 0),
-            0x54 => a &= step.k,
-            0x06 => return step.k,
+        let mut jump = |taken: bool| at += usize::from(if taken { jt } else { jf });
+        match u16::from_ne_bytes([code0, code1]) {
+            0x20 => a = u32::from_ne_bytes(data[k as usize..][..4].try_into().unwrap()),
+            0x05 => at += k as usize,
+            0x15 => jump(a == k),
+            0x25 => jump(a > k),
+            0x35 => jump(a >= k),
+            0x45 => jump(a & k != 0),
+            0x54 => a &= k,
+            0x06 => return k,
             other => panic!("instruction {other:#x} at {at}"),
         }
     }

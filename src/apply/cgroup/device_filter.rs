@@ -9,49 +9,20 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::process::{Resource, Rlimit};
 
+use crate::apply::Outcome;
+use crate::apply::report::Taken;
 use crate::sys::bpf::{self, Instruction};
-
-/// Why a container would be without its device rules.
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceFilterError {
-    /// The kernel does not take the program.
-    #[error("bpf(BPF_PROG_LOAD, CGROUP_DEVICE, {instructions} instructions): {source}")]
-    Load {
-        /// The program's length.
-        instructions: usize,
-        /// The kernel's answer.
-        source: io::Error,
-    },
-    /// The program does not go on the cgroup.
-    #[error("bpf(BPF_PROG_ATTACH, CGROUP_DEVICE): {0}")]
-    Attach(io::Error),
-}
-
-/// What became of the filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
-    /// It is in force.
-    Attached,
-    /// The kernel lets nobody in a user namespace load one. Nothing is lost: a device node made
-    /// there cannot be opened either, and others are reached only if they were mounted in.
-    NotPermitted,
-}
 
 /// Loads `program` and attaches it to the cgroup (of v2) that is open as `cgroup`.
 ///
-/// Beside filters that are there already: all of them must agree.
-pub fn attach(cgroup: impl AsFd, program: &[Instruction]) -> Result<Filter, DeviceFilterError> {
-    let loaded = match load(program) {
-        Ok(loaded) => loaded,
-        Err(e) if is_refusal(&e) && in_user_namespace() => return Ok(Filter::NotPermitted),
-        Err(source) => {
-            return Err(DeviceFilterError::Load { instructions: program.len(), source });
-        }
-    };
-    match bpf::attach_device_program(cgroup, loaded) {
-        Ok(()) => Ok(Filter::Attached),
-        Err(e) if is_refusal(&e) && in_user_namespace() => Ok(Filter::NotPermitted),
-        Err(e) => Err(DeviceFilterError::Attach(e)),
+/// Beside filters that are there already: all of them must agree. The kernel lets nobody in a user
+/// namespace load one. Nothing is lost there: a device node made there cannot be opened either,
+/// and others are reached only if they were mounted in.
+pub(super) fn attach(cgroup: impl AsFd, program: &[Instruction]) -> Outcome {
+    match load(program).and_then(|loaded| bpf::attach_device_program(cgroup, loaded)) {
+        Ok(()) => Ok(Taken::Done),
+        Err(e) if is_refusal(&e) && in_user_namespace() => Ok(Taken::NotPermitted),
+        Err(e) => Err(e.into()),
     }
 }
 

@@ -18,6 +18,7 @@ mod propagation;
 pub mod record;
 mod spec;
 mod storage;
+pub mod start;
 pub mod store;
 mod user;
 mod view;

@@ -3,11 +3,14 @@
 #[cfg(feature = "containers")]
 pub mod age;
 pub mod call;
+pub mod explain;
 pub mod failure;
 #[cfg(feature = "containers")]
 pub mod output;
+pub mod paint;
 #[cfg(feature = "containers")]
 pub mod progress;
 pub mod setup;
 #[cfg(feature = "containers")]
 pub mod size;
+pub mod steps;

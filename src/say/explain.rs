@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::paint::{Ink, Style, columns, visible, wrapped};
+use super::paint::{Ink, Style, columns, wrapped};
 use super::steps::{Placed, Steps, actor_word, placed};
 use crate::plan::step::{Actor, Op, Plan};
 
@@ -20,31 +20,12 @@ pub fn text(plan: &Plan, which: Steps, style: Style) -> String {
     let mut text = String::new();
     let mut before = None;
     for step in &steps {
-        headings(&mut text, before, step, style);
+        text.push_str(&step.headings(before, style));
         one_step(&mut text, step, plan.steps.len(), style);
         before = Some(step);
     }
     summary(&mut text, plan, steps.len());
     text
-}
-
-/// The headings above a step, where its part or its origin begins.
-pub(super) fn headings(
-    text: &mut String,
-    before: Option<&Placed<'_>>,
-    step: &Placed<'_>,
-    style: Style,
-) {
-    if step.begins_part(before) {
-        let space = if before.is_some() { "\n" } else { "" };
-        let _ = writeln!(text, "{space}{}", style.ink(Ink::Heading, step.part.heading()));
-    }
-    if step.begins_origin(before) {
-        let origin = visible(&step.step.origin.to_string());
-        for line in wrapped(&origin, style.width - 2) {
-            let _ = writeln!(text, "  {}", style.ink(Ink::Origin, &line));
-        }
-    }
 }
 
 /// Two blanks, the number, two blanks, the actor, two blanks.

@@ -14,3 +14,4 @@ pub mod setup;
 #[cfg(feature = "containers")]
 pub mod size;
 pub mod steps;
+pub mod trace;

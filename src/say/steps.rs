@@ -2,9 +2,10 @@
 //! for them, and which of them are about storage.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use super::call::call;
-use super::paint::visible;
+use super::paint::{Ink, Style, visible, wrapped};
 use crate::plan::dataflow::{makes, uses};
 use crate::plan::step::{Actor, Op, Plan, Slot, Step};
 
@@ -65,14 +66,21 @@ impl Placed<'_> {
         if made.is_empty() { call } else { format!("{} = {call}", made.join(", ")) }
     }
 
-    /// Does a heading stand between `before` and this step?
-    pub fn begins_part(&self, before: Option<&Placed<'_>>) -> bool {
-        before.is_none_or(|before| before.part != self.part)
-    }
-
-    /// Does another origin begin here?
-    pub fn begins_origin(&self, before: Option<&Placed<'_>>) -> bool {
-        self.begins_part(before) || before.is_none_or(|b| b.step.origin != self.step.origin)
+    /// The headings above this step, where a part or an origin begins after `before`.
+    pub fn headings(&self, before: Option<&Placed<'_>>, style: Style) -> String {
+        let mut text = String::new();
+        let begins_part = before.is_none_or(|before| before.part != self.part);
+        if begins_part {
+            let space = if before.is_some() { "\n" } else { "" };
+            let _ = writeln!(text, "{space}{}", style.ink(Ink::Heading, self.part.heading()));
+        }
+        if begins_part || before.is_none_or(|before| before.step.origin != self.step.origin) {
+            let origin = visible(&self.step.origin.to_string());
+            for line in wrapped(&origin, style.width - 2) {
+                let _ = writeln!(text, "  {}", style.ink(Ink::Origin, &line));
+            }
+        }
+        text
     }
 
     /// Who acts. A Sync is both sides' affair; whoever waits is named.

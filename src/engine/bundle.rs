@@ -11,8 +11,8 @@ use super::spawn::{Given, Running, SpawnError, report, spawn};
 use super::supervise::{Streams, exit_status, supervise};
 use super::terminal::{Output, Terminal};
 use crate::apply::hook::{self, HookState};
-use crate::apply::report::Tracing;
 use crate::config::cgroup::path::CgroupPath;
+use crate::apply::report::{Report, Tracing};
 use crate::config::path::HostPath;
 use crate::facts::sources::SourceReader;
 use crate::facts::{Facts, Kernel};
@@ -135,13 +135,22 @@ pub struct Ended {
 
 /// Runs a bundle's container with the caller's own streams, to its end.
 pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> {
+    run_reported(bundle, plan, id, &report(plan, Tracing::Off)?)
+}
+
+/// As [`run`], with a report of the caller's: it stays readable however the run ends.
+pub fn run_reported(
+    bundle: &Bundle,
+    plan: &Plan,
+    id: &str,
+    report: &Report,
+) -> Result<Ended, SpawnError> {
     let prepared = |errno| SpawnError::Prepare { call: "signalfd", errno };
     let mut signals =
         Signals::block().map_err(|e| prepared(rustix::io::Errno::from_raw_os_error(e as i32)))?;
-    let report = report(plan, Tracing::Off)?;
     let state = hook_state(bundle, id);
     let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
-    let mut running = spawn(plan, given, &report)?;
+    let mut running = spawn(plan, given, report)?;
     let mut streams = Streams::default();
     let mut terminal = None;
     if let Some(inner) = &running.terminal {

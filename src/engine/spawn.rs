@@ -15,7 +15,7 @@ use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
 use crate::apply::host::Links;
 use crate::apply::process::end_child;
-use crate::apply::report::{Report, StepFailure, Tracing};
+use crate::apply::report::{Report, StepFailure, Taken, Tracing};
 use crate::apply::table::Table;
 use crate::plan::Slot;
 use crate::plan::step::{Actor, CloneSpec, Op, Plan};
@@ -179,7 +179,7 @@ fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, Sp
         clone_here(host, spec)
     };
     let outcome = match &answer {
-        Ok(_) => Ok(crate::apply::report::Taken::Done),
+        Ok(_) => Ok(Taken::Done),
         Err(errno) => Err((*errno).into()),
     };
     if !matches!(answer, Ok(Cloned::Child)) {
@@ -364,13 +364,19 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// A Sync is the child's to report: its step number is where the child is.
+    /// Whether a Sync fails is decided on the child's side; who waits in it answers for it.
     fn quiet_step(&mut self, index: usize, both: bool) -> crate::apply::Outcome {
-        if both {
-            let plan = self.host.plan;
-            return crate::apply::host::perform(&mut self.host, &plan.steps[index].op);
+        if !both {
+            return self.host.step_beside(index);
         }
-        self.host.step_unreported(index)
+        let op = &self.host.plan.steps[index].op;
+        let waits = matches!(op, Op::Sync { waits: Actor::Host, .. });
+        let started = if waits { self.host.report.begin_beside(index) } else { 0 };
+        let outcome = crate::apply::host::perform(&mut self.host, op);
+        if waits {
+            self.host.report.end_beside(index, started, &outcome);
+        }
+        outcome
     }
 
     fn child_failure(&self) -> Option<StepFailure> {
@@ -387,11 +393,15 @@ impl Parent<'_> {
         }
         if length == errno.len() {
             let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+            self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
         match self.host.report.current_step() {
             Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
-            _ => Ok(()),
+            _ => {
+                self.host.report.end_for_child(exec, &Ok(Taken::Done));
+                Ok(())
+            }
         }
     }
 

@@ -3,12 +3,14 @@
 #[cfg(feature = "containers")]
 pub mod age;
 pub mod call;
+pub mod explain;
 pub mod failure;
 #[cfg(feature = "containers")]
 pub mod list;
 pub mod nearest;
 #[cfg(feature = "containers")]
 pub mod output;
+pub mod paint;
 #[cfg(feature = "containers")]
 pub mod progress;
 pub mod setup;
@@ -18,3 +20,5 @@ pub mod size;
 pub mod table;
 #[cfg(feature = "containers")]
 pub mod template;
+pub mod steps;
+pub mod trace;

@@ -130,7 +130,7 @@ fn unread_bodies_are_skipped() {
     let mut reader = Reader::new(&archive[..]);
     let mut sizes = Vec::new();
     while let Some(entry) = reader.next_entry().unwrap() {
-        reader.body().consume(1.min(entry.size_bytes as usize));
+        reader.body().consume(usize::from(entry.size_bytes > 0));
         sizes.push(entry.size_bytes);
     }
     assert_eq!(sizes, [700, 512, 0]);
@@ -143,7 +143,9 @@ fn sparse_files() {
     old.set_path("old").unwrap();
     old.as_old_mut().linkflag = [b'S'];
     old.set_mode(0o644);
-    (old.set_uid(0), old.set_gid(0), old.set_mtime(0));
+    old.set_uid(0);
+    old.set_gid(0);
+    old.set_mtime(0);
     old.set_size(5);
     let gnu = old.as_gnu_mut().unwrap();
     gnu.set_real_size(9000);

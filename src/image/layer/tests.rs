@@ -39,12 +39,12 @@ impl Scratch {
     }
 
     /// All that is outside of the layer, with all that a chmod, chown or write would change.
-    fn others(&self) -> BTreeMap<PathBuf, (u32, u32, i64, Vec<u8>)> {
+    fn others(&self) -> BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)> {
         let mut seen = BTreeMap::new();
         for path in [self.outside(), self.outside().join("file"), self.outside().join("new")] {
             if let Ok(meta) = fs::symlink_metadata(&path) {
                 let content = fs::read(&path).unwrap_or_default();
-                seen.insert(path, (meta.mode(), meta.nlink() as u32, meta.ctime_nsec(), content));
+                seen.insert(path, (meta.mode(), meta.nlink(), meta.ctime_nsec(), content));
             }
         }
         let names = fs::read_dir(self.directory.path()).unwrap();
@@ -64,7 +64,7 @@ fn unpacked(archive: Blocks) -> (Scratch, Unpacked) {
 }
 
 fn xattr(path: &Path, name: &str) -> Option<Vec<u8>> {
-    let mut value = vec![0; 100];
+    let mut value = [0; 100];
     let length = rustix::fs::lgetxattr(path, name, &mut value[..]).ok()?;
     Some(value[..length].to_vec())
 }

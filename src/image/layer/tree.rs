@@ -170,7 +170,7 @@ impl Tree {
     pub fn finish(mut self) -> Result<Unpacked, LayerError> {
         self.directories.add(b"")?;
         let default = Attributes { mode: 0o755, ..Attributes::default() };
-        for (path, pending) in self.directories.from_the_leaves() {
+        for (path, pending) in self.directories.into_leaves_first() {
             let name: &[u8] = if path.is_empty() { b"." } else { &path };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let directory = fs::openat2(&self.layer, name, flags, Mode::empty(), RESOLVE)

@@ -53,7 +53,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    fn invalid(path: impl ToString, why: impl ToString) -> Self {
+    fn invalid(path: &(impl ToString + ?Sized), why: &(impl ToString + ?Sized)) -> Self {
         Self::Invalid { path: path.to_string(), why: why.to_string() }
     }
 }

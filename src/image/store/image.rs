@@ -64,7 +64,7 @@ pub struct Parts {
 pub fn parts(manifest: &ImageManifest, digest: &Digest) -> Result<Parts, ImageError> {
     let read = |d: &Descriptor| {
         names::digest(d).ok_or_else(|| {
-            ImageError::damaged("manifest", digest, format!("{} is not sha256", d.digest()))
+            ImageError::damaged("manifest", digest, &format!("{} is not sha256", d.digest()))
         })
     };
     let config = read(manifest.config())?;
@@ -75,7 +75,7 @@ pub fn parts(manifest: &ImageManifest, digest: &Digest) -> Result<Parts, ImageEr
 /// The layers that a configuration names, the lowest first.
 pub fn diff_ids(config: &ImageConfiguration, digest: &Digest) -> Result<Vec<Digest>, ImageError> {
     let parse = |text: &String| {
-        Digest::parse(text).map_err(|e| ImageError::damaged("configuration", digest, e))
+        Digest::parse(text).map_err(|e| ImageError::damaged("configuration", digest, &e))
     };
     config.rootfs().diff_ids().iter().map(parse).collect()
 }

@@ -13,7 +13,7 @@ mod remove;
 mod staging;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(in crate::image) mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,11 @@ pub enum ImageError {
 
 impl ImageError {
     /// A part of an image that is not as it should be.
-    pub fn damaged(what: &'static str, digest: impl ToString, why: impl ToString) -> Self {
+    pub fn damaged(
+        what: &'static str,
+        digest: &impl ToString,
+        why: &(impl ToString + ?Sized),
+    ) -> Self {
         Self::Damaged { what, digest: digest.to_string(), why: why.to_string() }
     }
 

@@ -124,7 +124,7 @@ impl Staging {
     ) -> Result<LayerBlob, ImageError> {
         let blob = self.fresh_path("blob");
         let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
-        self.take_layer(input, Keep::In(file), &blob, limits)
+        self.take_layer(Incoming { stream: input, keep: Keep::In(file), blob }, limits)
     }
 
     /// The same for a layer whose file may lie here already: then that file becomes the blob.
@@ -137,23 +137,23 @@ impl Staging {
             LayerOrigin::Stream(stream) => self.add_layer(stream, limits),
             LayerOrigin::Staged(path) => {
                 let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
-                self.take_layer(file, Keep::Digest, &path, limits)
+                let incoming = Incoming { stream: file, keep: Keep::Digest, blob: path };
+                self.take_layer(incoming, limits)
             }
         }
     }
 
     fn take_layer(
         &mut self,
-        input: impl Read,
-        keep: Keep,
-        blob: &Path,
+        incoming: Incoming<impl Read>,
         limits: &Limits,
     ) -> Result<LayerBlob, ImageError> {
+        let Incoming { stream, keep, blob } = incoming;
         let root = self.fresh_path("layer");
         fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
-        let layer = receive(input, keep, open_directory(&root)?, limits)?;
+        let layer = receive(stream, keep, open_directory(&root)?, limits)?;
         let digest = layer.blob.digest;
-        rename(blob, &self.blob_path(&digest))?;
+        rename(&blob, &self.blob_path(&digest))?;
         let target = self.layer_path(&layer.diff_id);
         if target.exists() {
             remove_directory(&root)?;
@@ -182,6 +182,14 @@ impl Drop for Staging {
         // What cannot be removed now is swept by the next command.
         let _ = remove_directory(&self.path);
     }
+}
+
+/// A layer's archive that is about to be read.
+struct Incoming<R> {
+    stream: R,
+    keep: Keep,
+    /// The file that it is kept in, or comes from.
+    blob: PathBuf,
 }
 
 struct Received {

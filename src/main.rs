@@ -1,4 +1,4 @@
-//! A stand-in that only knows the image commands.
+//! `rrun`: containers whose subject is storage, without a daemon.
 
 use clap::Parser;
 
@@ -18,6 +18,8 @@ enum Command {
     Rmi(rrun::cli::rmi::Cmd),
     Save(rrun::cli::save::Cmd),
     Tag(rrun::cli::tag::Cmd),
+    #[command(subcommand)]
+    Volume(rrun::cli::volume::VolumeCommand),
 }
 
 fn main() -> std::process::ExitCode {
@@ -37,6 +39,7 @@ fn main() -> std::process::ExitCode {
         Command::Rmi(cmd) => rrun::cli::rmi::run(&cmd, &cx, || Ok(Vec::new())),
         Command::Save(cmd) => rrun::cli::save::run(&cmd, &cx),
         Command::Tag(cmd) => rrun::cli::tag::run(&cmd, &cx),
+        Command::Volume(cmd) => rrun::cli::volume::run(cmd, &cx),
     };
     match outcome {
         Ok(status) => status.into(),

@@ -6,6 +6,7 @@ pub mod load;
 pub mod rmi;
 pub mod save;
 pub mod tag;
+pub mod volume;
 
 use crate::say::{failure::Failure, output::Output};
 use crate::store::Store;

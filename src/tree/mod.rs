@@ -1,1 +1,96 @@
-//! (being built)
+//! File trees by descriptor: copy, remove, measure.
+//!
+//! What must hold:
+//! - No path is resolved: every step is one name below an open directory, symbolic links are
+//!   never followed and no mount point is crossed (openat2 with BENEATH, NO_SYMLINKS, NO_XDEV).
+//! - Nothing recurses and only a few directories are open at a time, so a tree may be as deep
+//!   and as wide as its file system lets it (`descent`).
+//! - Names are bytes.
+//!
+//! Not here: which directory is copied where, and under which lock (`volume::copy_up`).
+
+mod attributes;
+mod copy;
+mod data;
+mod descent;
+mod link;
+mod remove;
+mod size;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+pub use copy::{Copied, SourceKind, copy};
+pub use remove::{Spare, clear, remove};
+pub use size::{Size, is_empty, size};
+
+/// Why a tree could not be copied, removed or measured. The path is relative to its top.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A system call failed.
+    #[error("{call}({path:?}): {source}")]
+    Io {
+        /// What was tried.
+        call: &'static str,
+        /// On what, below the top of the tree.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// Somebody moved or replaced an entry while it was worked on.
+    #[error("{path:?} was moved or replaced meanwhile")]
+    Changed {
+        /// Which entry.
+        path: PathBuf,
+    },
+    /// A file system is mounted below; another one's files are neither copied nor removed.
+    #[error("{path:?} is a mount point")]
+    MountPoint {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+impl TreeError {
+    fn new(call: &'static str, path: &[u8], errno: Errno) -> Self {
+        let path = shown(path);
+        match errno {
+            Errno::XDEV if call.starts_with("openat") => Self::MountPoint { path },
+            errno => Self::Io { call, path, source: errno.into() },
+        }
+    }
+
+    /// The kernel's error number, where a call failed.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Changed { .. } | Self::MountPoint { .. } => None,
+        }
+    }
+}
+
+/// A path for words: the top is `.`.
+fn shown(path: &[u8]) -> PathBuf {
+    match path {
+        b"" => PathBuf::from("."),
+        path => PathBuf::from(OsStr::from_bytes(path)),
+    }
+}
+
+/// `name` below `directory`, for words and for finding a hard link's first name again.
+fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
+    path.extend_from_slice(directory);
+    if !directory.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}

@@ -1,0 +1,139 @@
+//! `rrun volume prune`: V4.25 to V4.29.
+
+use std::io::{self, BufRead, Write};
+
+use clap::Args;
+
+use super::{container_exists, failure, lock_failure, volumes, write_failure};
+use crate::cli::{Context, Outcome};
+use crate::config::name::VolumeName;
+use crate::say::failure::Failure;
+use crate::say::size::decimal;
+use crate::volume::VolumeError;
+use crate::volume::filter::{AllFlag, PruneFilter};
+use crate::volume::hold::StoreAlone;
+use crate::volume::store::{Removed, VolumeStore};
+
+/// Remove unused volumes
+///
+/// Only anonymous ones, unless --all is given. Volumes with driver options stay.
+#[derive(Debug, Args)]
+pub struct Cmd {
+    /// Remove all unused volumes, not just anonymous ones
+    #[arg(short, long)]
+    all: bool,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+    /// Only volumes that match: label=KEY[=VALUE], label!=KEY[=VALUE], all=BOOL
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+/// Removes what nobody uses.
+pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
+    let wanted = "prune the volumes";
+    let all = if cmd.all { AllFlag::Given } else { AllFlag::Absent };
+    let filter = PruneFilter::parse(&cmd.filter, all).map_err(|e| Failure::new(wanted, e))?;
+    if !cmd.force && !confirmed(&filter, cx)? {
+        return Ok(0);
+    }
+    let volumes = volumes(cx)?;
+    let pruned = {
+        let alone = StoreAlone::take(&cx.store).map_err(lock_failure)?;
+        take_out(&volumes, &alone, (&filter, &container_exists(&cx.store)))
+            .map_err(|e| failure(wanted, &e))?
+    };
+    tell(pruned, cx)
+}
+
+/// What is taken out of the store, and what is not.
+#[derive(Default)]
+struct Pruned {
+    names: Vec<VolumeName>,
+    /// The data to delete: of these volumes, and what broken-off commands left.
+    removed: Vec<Removed>,
+    kept_named: Vec<VolumeName>,
+    failed: Vec<VolumeError>,
+}
+
+fn take_out(
+    volumes: &VolumeStore,
+    alone: &StoreAlone,
+    (filter, exists): (&PruneFilter, &dyn Fn(&str) -> bool),
+) -> Result<Pruned, VolumeError> {
+    let mut pruned = Pruned { removed: volumes.leftovers(alone)?, ..Pruned::default() };
+    let listing = volumes.list()?;
+    pruned.failed = listing.broken;
+    for volume in listing.volumes {
+        let plain = volume.driver == "local" && volume.options.is_empty();
+        if !plain
+            || !filter.labels_match(&volume)
+            || !volumes.live_references(alone, &volume.name, exists)?.is_empty()
+        {
+            continue;
+        }
+        if !volume.is_anonymous() && !filter.takes_named() {
+            pruned.kept_named.push(volume.name);
+            continue;
+        }
+        match volumes.remove(alone, &volume.name, exists) {
+            Ok(removed) => {
+                pruned.names.push(volume.name);
+                pruned.removed.push(removed);
+            }
+            Err(e) => pruned.failed.push(e),
+        }
+    }
+    Ok(pruned)
+}
+
+/// Deletes the data and tells what was done.
+fn tell(pruned: Pruned, cx: &Context) -> Outcome {
+    let mut failed = pruned.failed;
+    let mut bytes = 0;
+    for removed in pruned.removed {
+        let size = removed.size();
+        match removed.delete() {
+            Ok(()) => bytes += size,
+            Err(e) => failed.push(e),
+        }
+    }
+    let mut text = String::new();
+    if !pruned.names.is_empty() {
+        text += "Deleted Volumes:\n";
+        for name in &pruned.names {
+            text += &format!("{name}\n");
+        }
+        text.push('\n');
+    }
+    text += &format!("Total reclaimed space: {}\n", decimal(bytes));
+    cx.out.text(&text).map_err(write_failure)?;
+    if !pruned.kept_named.is_empty() {
+        let names: Vec<&str> = pruned.kept_named.iter().map(VolumeName::as_str).collect();
+        cx.out.warning(format_args!(
+            "unused named volumes were kept: {} (--all takes them too)",
+            names.join(", ")
+        ));
+    }
+    for error in &failed {
+        cx.out.failure(&failure("prune a volume", error));
+    }
+    Ok(u8::from(!failed.is_empty()))
+}
+
+/// Only a lone y or Y is a yes (V4.28).
+fn confirmed(filter: &PruneFilter, cx: &Context) -> Result<bool, Failure> {
+    let which = if filter.takes_named() { "all" } else { "anonymous" };
+    let question = format!(
+        "WARNING! This will remove {which} local volumes not used by at least one container.\n\
+         Are you sure you want to continue? [y/N] "
+    );
+    cx.out.text(&question).and_then(|()| io::stdout().flush()).map_err(write_failure)?;
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| Failure::new("prune the volumes", format_args!("read(stdin): {e}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y"))
+}

@@ -1,0 +1,47 @@
+//! Sizes in words.
+
+/// Bytes in decimal units with four significant digits, as Docker's: `0B`, `1.5kB`, `1.536MB`.
+pub fn decimal(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut unit = 0;
+    let mut scale = 1u64;
+    while unit + 1 < UNITS.len() && bytes / scale >= 1000 {
+        scale *= 1000;
+        unit += 1;
+    }
+    let whole = bytes / scale;
+    let decimals: usize = match whole {
+        0..10 => 3,
+        10..100 => 2,
+        _ => 1,
+    };
+    // In tenths, hundredths or thousandths of the unit, rounded half up.
+    let parts = 10u128.pow(u32::try_from(decimals).unwrap_or_default());
+    let scaled = (u128::from(bytes) * parts + u128::from(scale / 2)) / u128::from(scale);
+    let text = format!("{}.{:0decimals$}", scaled / parts, scaled % parts);
+    format!("{}{}", text.trim_end_matches('0').trim_end_matches('.'), UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    /// V4.25, V4.30: four significant digits, no zeros at the end.
+    #[test]
+    fn decimal_units() {
+        let cases = [
+            (0, "0B"),
+            (999, "999B"),
+            (1000, "1kB"),
+            (1500, "1.5kB"),
+            (1_536_000, "1.536MB"),
+            (12_345_678, "12.35MB"),
+            (123_456_789, "123.5MB"),
+            (1_000_000_000, "1GB"),
+            (u64::MAX, "18.45EB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(decimal(bytes), text);
+        }
+    }
+}

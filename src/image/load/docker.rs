@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
 
-use super::{Load, LoadError};
+use super::error::LoadError;
+use super::work::Load;
 use crate::image::reference::Reference;
 use crate::image::store::{Complete, LayerBlob, LayerOrigin, stage_raw_config};
 

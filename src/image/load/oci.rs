@@ -4,7 +4,8 @@ use std::io::Read;
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
-use super::{Load, LoadError};
+use super::error::LoadError;
+use super::work::Load;
 use crate::image::digest::Digest;
 use crate::image::import::Platform;
 use crate::image::reference::Reference;

@@ -136,7 +136,10 @@ fn docker_archives() {
     let scratch = Scratch::new();
     let (layer, diff_id) = digest("x");
     let config = config(&[&diff_id]);
-    let item = |names: serde_json::Value, layer: &str| serde_json::json!({"Config": "c.json", "RepoTags": names, "Layers": [layer]});
+    let item = |names: serde_json::Value, layer: &str| {
+        let config = "c.json";
+        serde_json::json!({"Config": config, "RepoTags": names, "Layers": [layer]})
+    };
     let items = serde_json::json!([
         item(serde_json::json!(["docker.io/rr/x:1", "y"]), "id/layer.tar"),
         item(serde_json::Value::Null, "real.tar"),

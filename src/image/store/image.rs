@@ -43,6 +43,18 @@ pub struct Image {
     pub blobs: Vec<Digest>,
 }
 
+impl Image {
+    /// Are all layers there? One is not if another tool put the image into the layout; loading
+    /// the layout's own directory unpacks it.
+    pub fn require_layers(&self) -> Result<(), ImageError> {
+        let missing = self.layers.iter().rev().position(|path| !path.is_dir());
+        match missing.and_then(|at| self.diff_ids.get(at)) {
+            Some(diff_id) => Err(ImageError::NotUnpacked(diff_id.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What is kept about an unpacked layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LayerRecord {

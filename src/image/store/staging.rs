@@ -3,9 +3,10 @@
 //! It is locked for as long as the command lives. Who finds one that is not locked has found what
 //! a dead command left, and removes it.
 
+use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, MediaType};
@@ -17,9 +18,10 @@ use crate::image::archive::compression::{self, Compression, Unpacker};
 use crate::image::archive::tee::{Keep, Passed, Tee};
 use crate::image::archive::{ArchiveError, Reader};
 use crate::image::digest::Digest;
-use crate::image::layer::{self, LayerError, LeftOut, remove};
+use crate::image::layer::{self, LayerError, LeftOut};
 use crate::image::limits::Limits;
 use crate::store::{self, Durability, LockKind, StoreError};
+use crate::tree;
 
 /// How such directories are called.
 pub const PREFIX: &str = ".new-";
@@ -259,6 +261,9 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Removes a directory of the store with all that is in it.
 pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    remove::tree(open_directory(parent)?, name.as_encoded_bytes())
-        .map_err(|e| StoreError::io("remove", path, e))
+    let failed = |e| StoreError::io("remove", path, io::Error::other(e));
+    let parent = open_directory(parent)?;
+    let name = CString::new(name.as_encoded_bytes())
+        .map_err(|e| StoreError::io("remove", path, io::Error::other(e)))?;
+    tree::remove(parent.as_fd(), &name).map_err(failed)
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::*;
 use crate::image::archive::tests::Blocks;
 use crate::image::import::{Import, Platform};
+use crate::image::{Digest, Reference};
 use crate::image::{ImageConfig, Limits};
+use crate::store::Store;
 
 /// A store in a directory of its own.
 pub(in crate::image) struct Scratch {
@@ -153,7 +155,7 @@ fn failed_imports_leave_nothing() {
         ("not a tar archive", &[b'x'; 4096], &generous),
         ("is empty", b"", &generous),
         ("compressed with xz", b"\xfd7zXZ\0 and so on", &generous),
-        ("larger than the limit", &plain, &tight),
+        ("the archive is larger than 50000 bytes", &plain, &tight),
         ("more than 50000 bytes", &packed, &tight),
         ("a compression bomb?", &bomb, &honest),
     ];
@@ -344,4 +346,21 @@ fn modes() {
     for directory in ["", "images", "layers"] {
         assert_eq!(mode(&root.join(directory)), 0o700, "{directory}");
     }
+}
+
+/// An image that another tool put into the layout is told to be not unpacked; loading the layout
+/// itself mends that.
+#[test]
+fn foreign_images() {
+    let scratch = Scratch::new();
+    scratch.import(&archive("x")[..], "x").unwrap();
+    let image = scratch.images.get("x").unwrap();
+    image.require_layers().unwrap();
+    fs::remove_dir_all(&image.layers[0]).unwrap();
+    let words = image.require_layers().unwrap_err().to_string();
+    assert_eq!(words, format!("layer {} of the image is not unpacked", image.diff_ids[0]));
+    let layout = scratch.images.layout_path().to_owned();
+    scratch.images.load_directory(&layout, &Limits::default()).unwrap();
+    image.require_layers().unwrap();
+    assert_eq!(scratch.images.get("x").unwrap(), image);
 }

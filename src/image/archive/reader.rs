@@ -96,16 +96,22 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn skip_rest(&mut self) -> Result<(), ArchiveError> {
-        // The padding after an entry's data is not data, but it is there.
-        self.left += std::mem::take(&mut self.padding);
         while self.left > 0 {
-            let read = self.body().fill_buf().map_err(ArchiveError::Read)?.len();
-            if read == 0 {
+            if self.skip_some()? == 0 {
                 return Err(ArchiveError::Truncated { within: self.last.clone() });
             }
-            self.body().consume(read);
         }
+        // Some writers end in the middle of the last padding (umoci does), and no data is lost.
+        self.left = std::mem::take(&mut self.padding);
+        while self.left > 0 && self.skip_some()? > 0 {}
+        self.left = 0;
         Ok(())
+    }
+
+    fn skip_some(&mut self) -> Result<usize, ArchiveError> {
+        let read = self.body().fill_buf().map_err(ArchiveError::Read)?.len();
+        self.body().consume(read);
+        Ok(read)
     }
 
     /// The next block that is a header; `None` at the end of the archive.

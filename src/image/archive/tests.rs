@@ -119,6 +119,9 @@ fn names_and_ends() {
     assert_eq!(paths(&archive.0), wanted);
     let kinds = entries(&archive.0).unwrap();
     assert_eq!((&kinds[1].1[..], &kinds[3].0.kind), (&b"data"[..], &Kind::Directory));
+    // umoci's layers end with the data.
+    let unpadded = Blocks::default().file("f", b"data").0;
+    assert_eq!(paths(&unpadded[..516]), ["f"]);
     let only_zeros = [0; 10240];
     assert_eq!(paths(&only_zeros), [""; 0]);
 }

@@ -22,6 +22,18 @@ pub enum LayerError {
         /// What it would do.
         why: &'static str,
     },
+    /// An entry's owner cannot be given.
+    #[error("cannot unpack {path:?}: it belongs to {uid}:{gid}, which cannot be set: {source}")]
+    Owner {
+        /// Which entry.
+        path: String,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// The kernel refused.
     #[error("cannot unpack {path:?}: {call}: {source}")]
     Call {
@@ -38,6 +50,12 @@ impl LayerError {
     /// An entry is refused.
     pub(super) fn refused(path: &[u8], why: &'static str) -> Self {
         Self::Refused { path: String::from_utf8_lossy(path).into_owned(), why }
+    }
+
+    /// The owner of an entry could not be set.
+    pub(super) fn owner(path: &[u8], owner: (u32, u32), source: impl Into<io::Error>) -> Self {
+        let path = String::from_utf8_lossy(path).into_owned();
+        Self::Owner { path, uid: owner.0, gid: owner.1, source: source.into() }
     }
 
     /// The kernel refused `call` for an entry.

@@ -1,1 +1,3 @@
+//! `rrun`: containers whose subject is storage, without a daemon.
+
 fn main() {}

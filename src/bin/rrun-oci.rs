@@ -1,1 +1,99 @@
-fn main() {}
+//! `rrun-oci`: the command line that engines call, on rrun's core.
+//!
+//! It has `run` and `spec` so far.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use rrun::config::name::ContainerId;
+use rrun::config::oci;
+use rrun::engine::bundle::{self, Bundle};
+use rrun::engine::state::Claim;
+use rrun::facts::Kernel;
+use rrun::say::setup;
+
+/// A container runtime for OCI bundles, whose subject is storage mounts
+#[derive(Parser)]
+#[command(name = "rrun-oci", version, args_override_self = true)]
+struct CommandLine {
+    /// Where the state of running containers is kept
+    #[arg(long, global = true, value_name = "DIR", default_value = "/run/rrun-oci")]
+    root: PathBuf,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Run(Run),
+    Spec(Spec),
+}
+
+/// Run a bundle's container in the foreground
+#[derive(Args)]
+struct Run {
+    /// The bundle's directory
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+    /// The container's id
+    id: String,
+}
+
+/// Write a config to start from
+#[derive(Args)]
+struct Spec {
+    /// The bundle's directory
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let outcome = match &command_line.verb {
+        Verb::Run(run) => run_bundle(&command_line.root, run),
+        Verb::Spec(spec) => write_spec(spec),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(1)
+    })
+}
+
+fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
+    let id: ContainerId = run.id.parse().map_err(|e| format!("{e}"))?;
+    let kernel = Kernel::probe().map_err(|e| e.to_string())?;
+    let directory = run
+        .bundle
+        .canonicalize()
+        .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
+    let config = oci::read(&directory.join("config.json"), kernel.last_capability)
+        .map_err(|e| format!("cannot read the config: {e}"))?;
+    if !config.unknown_capabilities.is_empty() {
+        let unknown = config.unknown_capabilities.join(" ");
+        eprintln!("warning: ignoring unknown or unavailable capabilities: [{unknown}]");
+    }
+    let bundle = Bundle::new(directory, config.spec);
+    let plan = bundle::plan_of(&bundle, kernel).map_err(|e| format!("cannot run {id}: {e}"))?;
+    let _claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
+    match bundle::run(&bundle, &plan, id.as_str()) {
+        Ok(ended) => {
+            ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            Ok(ExitCode::from(ended.status))
+        }
+        Err(error) => Err(setup::failure(&plan, &error).to_string()),
+    }
+}
+
+fn write_spec(spec: &Spec) -> Result<ExitCode, String> {
+    let path = spec.bundle.join("config.json");
+    let config = rrun::config::default_spec::json();
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(|e| format!("cannot write {path:?}: {e}"))?;
+    serde_json::to_writer_pretty(&mut file, &config)
+        .map_err(|e| format!("cannot write {path:?}: {e}"))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -3,9 +3,21 @@
 //! Everything here parses text into types that cannot be wrong, once, at the edge. Nothing here
 //! looks at the file system or the kernel.
 
+pub mod capability;
+pub mod default_spec;
+pub mod cgroup;
 #[cfg(feature = "containers")]
 pub mod mount_flag;
+pub mod mount_option;
 pub mod name;
+pub mod oci;
+pub mod passwd;
+pub mod nearest;
 pub mod path;
+pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
+pub mod seccomp;
+pub mod size;
+#[cfg(feature = "containers")]
+pub mod volume_option;

@@ -1,1 +1,13 @@
-//! (being built)
+//! The life cycle of a container: the one clone, its supervision, its state.
+//!
+//! Not here: what is done on either side of the clone (`apply`), and why (`plan`).
+
+pub mod bundle;
+pub mod cgroup;
+pub mod device_filter;
+pub mod seccomp;
+pub mod signals;
+pub mod spawn;
+pub mod state;
+pub mod supervise;
+pub mod terminal;

@@ -27,6 +27,8 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
+use crate::sys::errno::words;
+
 pub use copy::{Copied, SourceKind, copy};
 pub use remove::{Spare, clear, remove};
 pub use size::{Size, is_empty, size};
@@ -35,14 +37,14 @@ pub use size::{Size, is_empty, size};
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
     /// A system call failed.
-    #[error("{call}({path:?}): {source}")]
+    #[error("{call}({path:?}): {}", words(*errno))]
     Io {
         /// What was tried.
         call: &'static str,
         /// On what, below the top of the tree.
         path: PathBuf,
         /// The kernel's answer.
-        source: std::io::Error,
+        errno: Errno,
     },
     /// Somebody moved or replaced an entry while it was worked on.
     #[error("{path:?} was moved or replaced meanwhile")]
@@ -63,14 +65,14 @@ impl TreeError {
         let path = shown(path);
         match errno {
             Errno::XDEV if call.starts_with("openat") => Self::MountPoint { path },
-            errno => Self::Io { call, path, source: errno.into() },
+            errno => Self::Io { call, path, errno },
         }
     }
 
     /// The kernel's error number, where a call failed.
     pub fn errno(&self) -> Option<i32> {
         match self {
-            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Io { errno, .. } => Some(errno.raw_os_error()),
             Self::Changed { .. } | Self::MountPoint { .. } => None,
         }
     }

@@ -154,7 +154,7 @@ impl Filling<'_> {
     }
 
     fn open(&self) -> Result<std::fs::File, VolumeError> {
-        let place = self.volumes.open_data(&self.volume.record()?.name)?;
+        let place = self.volumes.open_data(self.volume.name())?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let data = rustix::fs::openat(&place, c".", flags, rustix::fs::Mode::empty())
             .map_err(|e| StoreError::io("open", self.volume.data_path(), e))?;

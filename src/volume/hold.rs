@@ -56,6 +56,11 @@ impl LockedVolume {
         }
     }
 
+    /// The volume's name.
+    pub fn name(&self) -> &VolumeName {
+        &self.name
+    }
+
     /// The volume's directory in the store.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -30,8 +30,12 @@ mod tests;
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use crate::config::name::VolumeName;
+use crate::config::volume_option::VolumeOptionError;
 use crate::store::StoreError;
+use crate::sys::errno::lower_words;
 use crate::tree::TreeError;
 
 /// Why a volume could not be had. The texts are Docker's where it has one.
@@ -77,15 +81,19 @@ pub enum VolumeError {
         /// The volume.
         name: VolumeName,
         /// Why.
-        source: driver::local::OptionRefused,
+        source: VolumeOptionError,
     },
     /// The directory of the data was deleted by hand (V4.32).
-    #[error("error evaluating symlinks from mount source {path:?}: lstat {path:?}: {source}")]
+    #[error(
+        "error evaluating symlinks from mount source {path:?}: lstat {}: {}",
+        path.display(),
+        lower_words(*errno)
+    )]
     NoData {
         /// The directory.
         path: PathBuf,
         /// The kernel's answer.
-        source: std::io::Error,
+        errno: Errno,
     },
     /// The driver's mount cannot be made or undone.
     #[error(transparent)]
@@ -107,6 +115,14 @@ impl VolumeError {
     pub fn kernel_words(&self) -> Option<&str> {
         match self {
             Self::Mount(error) => error.kernel_words(),
+            _ => None,
+        }
+    }
+
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Options { source, .. } => source.hint(),
             _ => None,
         }
     }

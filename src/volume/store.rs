@@ -130,7 +130,7 @@ impl VolumeStore {
             Mode::empty(),
             ResolveFlags::NO_MAGICLINKS,
         )
-        .map_err(|e| VolumeError::NoData { path, source: e.into() })
+        .map_err(|errno| VolumeError::NoData { path, errno })
     }
 
     /// Makes the volume, or finds it.

@@ -55,6 +55,7 @@ fn volumes(cx: &Context) -> Result<VolumeStore, Failure> {
 fn failure(wanted: impl Into<String>, error: &VolumeError) -> Failure {
     let mut failure = Failure::new(wanted, error);
     failure.kernel = error.kernel_words().map(Into::into);
+    failure.hint = error.hint();
     failure
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::volume::driver::local::masked_options;
+use crate::config::volume_option::masked;
 use crate::volume::record::VolumeRecord;
 use crate::volume::store::VolumeStore;
 
@@ -29,7 +29,7 @@ impl Inspected {
             labels: volume.labels.clone(),
             mountpoint: volumes.data_path(&volume.name).display().to_string(),
             name: volume.name.to_string(),
-            options: masked_options(&volume.options),
+            options: masked(&volume.options),
             scope: "local",
         }
     }

@@ -10,6 +10,7 @@
 //! Not here: what the options mean (`local`, pure), the system calls (`mount`).
 
 pub mod local;
+mod loop_device;
 mod mount;
 
 use std::collections::BTreeMap;
@@ -22,13 +23,15 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
-use self::local::{LocalMount, OptionRefused};
+use self::local::MountWish;
 use super::VolumeError;
 use super::hold::LockedVolume;
 use super::record::VolumeRecord;
 use super::store::VolumeStore;
 use crate::config::name::VolumeName;
+use crate::config::volume_option::VolumeOptionError;
 use crate::store::StoreError;
+use crate::sys::errno::{lower_words, words};
 
 /// Finds the address of a host name.
 pub type Resolve<'a> = &'a dyn Fn(&str) -> io::Result<IpAddr>;
@@ -54,7 +57,7 @@ impl Driver {
     }
 
     /// Refuses what can never work. Whether a device is there is seen when it is mounted.
-    pub fn accept(self, options: &BTreeMap<String, String>) -> Result<(), OptionRefused> {
+    pub fn accept(self, options: &BTreeMap<String, String>) -> Result<(), VolumeOptionError> {
         match self {
             Self::Local => local::accept(options),
         }
@@ -67,7 +70,7 @@ pub enum MountError {
     /// The kernel refused the mount (V8.03).
     #[error(
         "error while mounting volume '{data}': failed to mount local volume: {what}: {}",
-        errno_text(*errno)
+        lower_words(*errno)
     )]
     Refused {
         /// Where it was to be mounted.
@@ -92,15 +95,6 @@ pub enum MountError {
         /// Why not.
         source: io::Error,
     },
-    /// A port in a cifs device (V8.05).
-    #[error(
-        "error while mounting volume '{data}': port not allowed in CIFS device URL, include \
-         'port' in 'o='"
-    )]
-    CifsPort {
-        /// Where it was to be mounted.
-        data: String,
-    },
     /// A user of that id has the mount already.
     #[error("the volume's mount is in use by {user:?} already")]
     Busy {
@@ -108,12 +102,12 @@ pub enum MountError {
         user: PathBuf,
     },
     /// The mount cannot be undone.
-    #[error("umount2({path:?}): {source}")]
+    #[error("umount2({path:?}): {}", words(*errno))]
     Unmount {
         /// Where it is mounted.
         path: PathBuf,
         /// The kernel's answer.
-        source: io::Error,
+        errno: Errno,
     },
 }
 
@@ -132,17 +126,6 @@ impl MountError {
             Self::Refused { errno, .. } => Some(errno.raw_os_error()),
             _ => None,
         }
-    }
-}
-
-/// The kernel's message as Docker writes it: in lower case.
-fn errno_text(errno: Errno) -> String {
-    let text = nix::errno::Errno::from_raw(errno.raw_os_error()).desc();
-    match text.split_at_checked(1) {
-        Some((first, rest)) if !rest.starts_with(|c: char| c.is_ascii_uppercase()) => {
-            first.to_ascii_lowercase() + rest
-        }
-        _ => text.to_owned(),
     }
 }
 
@@ -178,7 +161,7 @@ pub fn acquire(
     how: (&str, Resolve<'_>),
 ) -> Result<Option<Mounted>, VolumeError> {
     // Most volumes have no options, and then no lock is needed.
-    if LocalMount::from_options(&volumes.get(name)?.options).is_none() {
+    if volumes.get(name)?.options.is_empty() {
         return Ok(None);
     }
     let volume = LockedVolume::take(volumes, name)?;
@@ -192,7 +175,10 @@ pub(super) fn mount_locked(
     record: &VolumeRecord,
     (user, resolve): (&str, Resolve<'_>),
 ) -> Result<Option<Mounted>, VolumeError> {
-    let Some(wish) = LocalMount::from_options(&record.options) else { return Ok(None) };
+    let options = |source| VolumeError::Options { name: record.name.clone(), source };
+    let Some(wish) = MountWish::from_options(&record.options).map_err(options)? else {
+        return Ok(None);
+    };
     let users = volume.directory().join("mounts");
     match fs::create_dir(&users) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
@@ -217,11 +203,8 @@ pub(super) fn mount_locked(
     Ok(Some(Mounted { name: record.name.clone(), user, _alive: alive, passing }))
 }
 
-fn mount_at(mut wish: LocalMount, data: &Path, resolve: Resolve<'_>) -> Result<(), MountError> {
+fn mount_at(mut wish: MountWish, data: &Path, resolve: Resolve<'_>) -> Result<(), MountError> {
     let shown = || data.display().to_string();
-    if wish.has_port() {
-        return Err(MountError::CifsPort { data: shown() });
-    }
     if let Some(host) = wish.host() {
         let host = host.to_owned();
         let address =
@@ -307,7 +290,7 @@ fn is_mounted(path: &Path) -> Result<bool, MountError> {
     match rustix::fs::statx(CWD, path, flags, StatxFlags::TYPE) {
         Ok(seen) => Ok(seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
         Err(Errno::NOENT) => Ok(false),
-        Err(e) => Err(MountError::Unmount { path: path.into(), source: e.into() }),
+        Err(errno) => Err(MountError::Unmount { path: path.into(), errno }),
     }
 }
 
@@ -316,7 +299,7 @@ fn is_mounted(path: &Path) -> Result<bool, MountError> {
 fn unmount(path: &Path) -> Result<(), MountError> {
     while is_mounted(path)? {
         rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
-            .map_err(|e| MountError::Unmount { path: path.into(), source: e.into() })?;
+            .map_err(|errno| MountError::Unmount { path: path.into(), errno })?;
     }
     Ok(())
 }

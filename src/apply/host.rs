@@ -1,0 +1,208 @@
+//! The operations between the two sides, and those of the host on the child.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{IoSlice, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+
+use super::hook::{self, HookState};
+use super::process::{c_string, end_child};
+use super::report::Taken;
+use super::{Apply, Fault, Outcome};
+use crate::plan::step::{Actor, ExecSpec, IdRange, Op};
+use crate::sys::namespace::Namespace;
+use crate::sys::process::{Cloned, Parentage, clone_process, duplicate_to};
+use crate::sys::stub::{self, StringList};
+
+/// The ways from one side to the other.
+#[derive(Debug)]
+pub struct Links {
+    /// Which side this is.
+    pub actor: Actor,
+    /// A byte comes here when the other side has come to a Sync.
+    pub wait: Option<OwnedFd>,
+    /// A byte goes here when this side has.
+    pub signal: Option<OwnedFd>,
+    /// The child's end of the pipe that closes when it has executed its program.
+    pub report_pipe: Option<OwnedFd>,
+    /// Where the child sends the controlling side of its terminal.
+    pub terminal_socket: Option<OwnedFd>,
+    /// The child's process id, on the host's side.
+    pub child: i32,
+    /// What hooks are told.
+    pub hook_state: HookState,
+}
+
+impl Links {
+    /// The host's links before there is a child.
+    pub fn none() -> Self {
+        Self {
+            actor: Actor::Host,
+            wait: None,
+            signal: None,
+            report_pipe: None,
+            terminal_socket: None,
+            child: 0,
+            hook_state: HookState::default(),
+        }
+    }
+}
+
+/// Carries out the operations that are not on trees or on the process itself.
+pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
+    match op {
+        Op::NewIdmap { namespace, uids, gids } => {
+            let file = new_idmap(uids, gids)?;
+            apply.table.put(*namespace, file);
+            Ok(Taken::Done)
+        }
+        Op::MakeCgroup { .. }
+        | Op::WriteCgroup { .. }
+        | Op::CgroupDevices { .. }
+        | Op::JoinCgroup { .. } => super::cgroup::perform(apply, op),
+        Op::WriteUidMap { ranges } => write_map(apply.links.child, "uid_map", ranges),
+        Op::WriteGidMap { ranges } => write_map(apply.links.child, "gid_map", ranges),
+        Op::Sync { waits, .. } => sync(&apply.links, *waits),
+        Op::RunHook(spec) => hook::run(spec, &apply.links.hook_state, apply.links.child),
+        Op::SendTerminal { master } => send_terminal(apply, *master),
+        Op::Exec(spec) => Err(execute(&apply.links, spec)),
+        // The clone is the engine's; all others were carried out before they came here.
+        _ => Err(Errno::NOSYS.into()),
+    }
+}
+
+/// The lines that uid_map and gid_map take.
+fn map_text(ranges: &[IdRange]) -> String {
+    ranges.iter().map(|r| format!("{} {} {}\n", r.inside, r.outside, r.length)).collect()
+}
+
+fn write_map(pid: i32, name: &str, ranges: &[IdRange]) -> Outcome {
+    // One write: the kernel takes the map as a whole, once.
+    let mut file = File::options().write(true).open(format!("/proc/{pid}/{name}"))?;
+    file.write_all(map_text(ranges).as_bytes())?;
+    Ok(Taken::Done)
+}
+
+/// A user namespace of its own for a mapping: its only process is ended as soon as it is open.
+fn new_idmap(uids: &[IdRange], gids: &[IdRange]) -> Result<OwnedFd, Fault> {
+    let (pid, pidfd) = match clone_process(Namespace::User.flag(), None, Parentage::Ours)? {
+        Cloned::Child => loop {
+            // Until the parent ends us: pause(2) without libc's signal handling.
+            let _ = rustix::event::poll(&mut [], None);
+        },
+        Cloned::Parent { pid, pidfd } => (pid, pidfd),
+    };
+    let opened = write_map(pid, "uid_map", uids)
+        .and_then(|_| write_map(pid, "gid_map", gids))
+        .and_then(|_| {
+            let path = format!("/proc/{pid}/ns/user");
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+        });
+    end_child(pid, &pidfd);
+    opened
+}
+
+fn sync(links: &Links, waits: Actor) -> Outcome {
+    let mut byte = [0u8];
+    if links.actor == waits {
+        let wait = links.wait.as_ref().ok_or(Errno::BADF)?;
+        let length = rustix::io::retry_on_intr(|| rustix::io::read(wait, &mut byte))?;
+        if length == 0 {
+            return Err(Fault::refused(Errno::PIPE, "the other side ended"));
+        }
+    } else {
+        let signal = links.signal.as_ref().ok_or(Errno::BADF)?;
+        rustix::io::retry_on_intr(|| rustix::io::write(signal, &byte))?;
+    }
+    Ok(Taken::Done)
+}
+
+fn send_terminal(apply: &mut Apply<'_>, master: crate::plan::Slot) -> Outcome {
+    let socket = apply.links.terminal_socket.as_ref().ok_or(Errno::BADF)?;
+    send_descriptor(socket.as_fd(), apply.table.get(master)?)?;
+    Ok(Taken::Done)
+}
+
+/// Sends one descriptor over a socket (SCM_RIGHTS).
+pub fn send_descriptor(socket: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let files = [file];
+    if !control.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(Errno::NOBUFS);
+    }
+    let data = [IoSlice::new(b"rrun")];
+    rustix::io::retry_on_intr(|| {
+        rustix::net::sendmsg(socket, &data, &mut control, SendFlags::NOSIGNAL)
+    })
+    .map(drop)
+}
+
+/// Executes the program through the stub. Returns only if that failed.
+fn execute(links: &Links, spec: &ExecSpec) -> Fault {
+    match try_execute(links, spec) {
+        Err(fault) => fault,
+        Ok(never) => match never {},
+    }
+}
+
+fn try_execute(links: &Links, spec: &ExecSpec) -> Result<std::convert::Infallible, Fault> {
+    let report = links.report_pipe.as_ref().ok_or(Errno::BADF)?;
+    let mut environment = spec.env.clone();
+    if let Some(uid) = spec.home_of {
+        environment.push(format!("HOME={}", crate::config::passwd::home_of(uid)));
+    }
+    let program = find(&spec.args, &environment)?;
+    let mut arguments: Vec<CString> = vec![stub::STUB_MARK.to_owned(), program];
+    for argument in &spec.args {
+        arguments.push(c_string(argument)?);
+    }
+    let environment = environment.iter().map(|e| c_string(e)).collect::<Result<Vec<_>, _>>()?;
+    let stub = stub::make(report.as_fd())?;
+    crate::sys::process::close_on_exec_from(3 + spec.preserved_fds)?;
+    // The stub inherits the pipe and closes it on the execve that counts.
+    duplicate_to(report, std::os::fd::AsRawFd::as_raw_fd(report))?;
+    Err(stub::execute(&stub, &StringList::new(arguments), &StringList::new(environment)).into())
+}
+
+/// Looks the program up as execvp(3) does: with a slash as it is, else along PATH.
+fn find(arguments: &[String], environment: &[String]) -> Result<CString, Fault> {
+    let name = arguments.first().ok_or(Errno::NOENT)?;
+    if name.is_empty() {
+        return Err(Fault::refused(Errno::NOENT, "executable file \"\" not found in $PATH"));
+    }
+    if name.contains('/') {
+        executable(name)?;
+        return c_string(name);
+    }
+    let path = environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
+    let mut denied = None;
+    for directory in path.split(':').filter(|directory| !directory.is_empty()) {
+        let candidate = format!("{directory}/{name}");
+        match executable(&candidate) {
+            Ok(()) => return c_string(&candidate),
+            Err(fault) if fault.errno == Errno::ACCESS => denied = Some(fault),
+            Err(_) => {}
+        }
+    }
+    Err(denied.unwrap_or_else(|| {
+        Fault::refused(Errno::NOENT, format!("executable file {name:?} not found in $PATH"))
+    }))
+}
+
+fn executable(path: &str) -> Result<(), Fault> {
+    let seen = rustix::fs::statat(CWD, path, AtFlags::empty())?;
+    if rustix::fs::FileType::from_raw_mode(seen.st_mode) == rustix::fs::FileType::Directory {
+        return Err(Fault::refused(
+            Errno::ACCESS,
+            format!("{path} is a directory: permission denied"),
+        ));
+    }
+    rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The table of open descriptors: one for a slot, closed after its last use.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use crate::plan::dataflow::{makes, uses};
+use crate::plan::step::{Actor, Op, Plan, Slot};
+
+/// A descriptor and what is known of how it came to be.
+#[derive(Debug)]
+struct Entry {
+    file: OwnedFd,
+    /// A Pin had to make what it is open on.
+    made: bool,
+}
+
+/// The table of one side.
+#[derive(Debug)]
+pub struct Table {
+    entries: Vec<Option<Entry>>,
+    /// For each slot the step after which this side needs it no more.
+    last_use: Vec<usize>,
+    /// For each step the slots whose last use it is; most have one or none.
+    ends: Vec<Vec<u32>>,
+}
+
+impl Table {
+    /// The table of `actor` for `plan`. What the host opens early is the child's too.
+    pub fn new(plan: &Plan, actor: Actor) -> Self {
+        let mut last_use = vec![0; plan.slots.len()];
+        for (index, step) in plan.steps.iter().enumerate() {
+            let counts = step.actor == actor || matches!(step.op, Op::Clone(_));
+            if counts {
+                makes(&step.op).iter().for_each(|slot| last_use[slot.0 as usize] = index);
+                uses(&step.op).iter().for_each(|(slot, _)| last_use[slot.0 as usize] = index);
+            }
+        }
+        let mut table =
+            Self { entries: Vec::new(), last_use, ends: vec![Vec::new(); plan.steps.len()] };
+        table.entries.resize_with(plan.slots.len(), || None);
+        for (slot, &step) in (0u32..).zip(&table.last_use) {
+            if let Some(ends) = table.ends.get_mut(step) {
+                ends.push(slot);
+            }
+        }
+        table
+    }
+
+    /// Puts a descriptor into its slot.
+    pub fn put(&mut self, slot: Slot, file: OwnedFd) {
+        self.put_made(slot, file, false);
+    }
+
+    /// Puts a descriptor into its slot, with the note whether it had to be made.
+    pub fn put_made(&mut self, slot: Slot, file: OwnedFd, made: bool) {
+        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+            *entry = Some(Entry { file, made });
+        }
+    }
+
+    /// The descriptor in a slot. `check` has proved that it is there; EBADF if it is not.
+    pub fn get(&self, slot: Slot) -> Result<BorrowedFd<'_>, Errno> {
+        let entry = self.entries.get(slot.0 as usize).and_then(Option::as_ref);
+        entry.map(|entry| entry.file.as_fd()).ok_or(Errno::BADF)
+    }
+
+    /// Did a Pin have to make it?
+    pub fn was_made(&self, slot: Slot) -> bool {
+        self.entries.get(slot.0 as usize).and_then(Option::as_ref).is_some_and(|entry| entry.made)
+    }
+
+    /// Takes a descriptor out of the table.
+    pub fn take(&mut self, slot: Slot) -> Option<OwnedFd> {
+        self.entries.get_mut(slot.0 as usize)?.take().map(|entry| entry.file)
+    }
+
+    /// Closes what no step after `index` needs on this side.
+    pub fn close_unused_after(&mut self, index: usize) {
+        for slot in std::mem::take(&mut self.ends[index]) {
+            self.entries[slot as usize] = None;
+        }
+    }
+
+    /// Moves what is open here to the other side's table: after the clone the child has it all.
+    pub fn hand_over(self, plan: &Plan) -> Self {
+        let mut child = Self::new(plan, Actor::Child);
+        child.entries = self.entries;
+        child
+    }
+
+    /// Closes what the host opened for the child only.
+    pub fn close_inherited(&mut self, clone_step: usize) {
+        for (entry, &last) in self.entries.iter_mut().zip(&self.last_use) {
+            if last <= clone_step {
+                *entry = None;
+            }
+        }
+    }
+}

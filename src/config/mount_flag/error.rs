@@ -1,0 +1,266 @@
+//! What can be wrong with a mount flag. The words are Docker's.
+
+use crate::config::name::NameError;
+use crate::config::nearest::nearest;
+use crate::config::request::SubPathError;
+use crate::config::size::SizeError;
+
+use super::csv_record::CsvError;
+use super::{mode, mount_fields, tmpfs_flag};
+
+/// What can be wrong with a mount flag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MountFlagError {
+    /// `-v ''`
+    #[error("invalid empty volume spec")]
+    EmptyVolume,
+    /// `-v data:`
+    #[error("invalid spec: {0}: empty section between colons")]
+    EmptySection(String),
+    /// `-v data:/data:ro:x`
+    #[error("invalid spec: {0}: too many colons")]
+    TooManyColons(String),
+    /// `-v /data:ro`: a target called `ro`, or an anonymous volume that is read-only?
+    #[error("invalid volume specification: '{0}'")]
+    Ambiguous(String),
+    /// Option words that are unknown, repeated or at odds.
+    #[error("invalid mode: {0}")]
+    Mode(String),
+    /// A `-v` whose parts do not go together.
+    #[error(
+        "invalid volume specification: '{spec}': invalid mount config for type \"{kind}\": {reason}"
+    )]
+    Volume {
+        /// The flag's value.
+        spec: String,
+        /// `bind` or `volume`
+        kind: &'static str,
+        /// What does not go together.
+        reason: ConfigReason,
+    },
+    /// A `--mount` that cannot be read.
+    #[error("invalid argument {argument:?} for \"--mount\" flag: {reason}")]
+    MountSyntax {
+        /// The flag's value.
+        argument: String,
+        /// What cannot be read.
+        reason: FieldError,
+    },
+    /// A `--mount` whose parts do not go together.
+    #[error("invalid mount config for type \"{kind}\": {reason}")]
+    Mount {
+        /// The type asked for.
+        kind: String,
+        /// What does not go together.
+        reason: ConfigReason,
+    },
+    /// A `--tmpfs` to an impossible place.
+    #[error(transparent)]
+    TmpfsTarget(ConfigReason),
+    /// An option word that no tmpfs has.
+    #[error("invalid tmpfs option {0:?}")]
+    TmpfsOption(String),
+    /// A source that is neither a path nor a volume's name.
+    #[error("create {name}: {source}")]
+    Name {
+        /// The source.
+        name: String,
+        /// Why it is no name.
+        source: NameError,
+    },
+    /// `--volumes-from ''`
+    #[error("volumes-from specification cannot be an empty string")]
+    EmptyVolumesFrom,
+    /// Two requests for one place.
+    #[error("Duplicate mount point: {0}")]
+    Duplicate(String),
+}
+
+/// Why the parts of a mount do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigReason {
+    /// A part that this type needs.
+    #[error("field {0} must not be empty")]
+    Missing(&'static str),
+    /// A part that this type cannot have.
+    #[error("field {0} must not be specified")]
+    Extra(&'static str),
+    /// The root itself as a target.
+    #[error("invalid specification: destination can't be '/'")]
+    Root,
+    /// A relative path.
+    #[error("invalid mount path: '{0}' mount path must be absolute")]
+    Relative(String),
+    /// A type that does not exist.
+    #[error("mount type unknown")]
+    UnknownType,
+    /// A word that is no propagation.
+    #[error("invalid propagation mode: {0}")]
+    Propagation(String),
+    /// A part of a volume that is new and so has no parts.
+    #[error("must not set Subpath when using anonymous volumes")]
+    SubPathOfAnonymous,
+    /// A read-only volume that is new and so stays empty.
+    #[error("must not set ReadOnly mode when using anonymous volumes")]
+    ReadOnlyAnonymous,
+    /// A subpath that is none.
+    #[error(transparent)]
+    SubPath(#[from] SubPathError),
+}
+
+/// Why the text of a `--mount` cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// Nothing at all.
+    #[error("value is empty")]
+    Empty,
+    /// Quotes that are no CSV.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// A blank around a key.
+    #[error("invalid option '{key}' in '{field}': option should not have whitespace")]
+    BlankKey {
+        /// The key without it.
+        key: String,
+        /// The whole field.
+        field: String,
+    },
+    /// A blank around a value.
+    #[error("invalid value for '{key}' in '{field}': value should not have whitespace")]
+    BlankValue {
+        /// The key.
+        key: String,
+        /// The whole field.
+        field: String,
+    },
+    /// `dst=`
+    #[error("invalid value for '{0}': value is empty")]
+    EmptyValue(String),
+    /// A word alone that is no flag.
+    #[error("invalid field '{0}' must be a key=value pair")]
+    NoValue(String),
+    /// A key that does not exist.
+    #[error("unknown option '{key}' in '{field}'")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The whole field.
+        field: String,
+    },
+    /// Neither yes nor no.
+    #[error(
+        "invalid value for '{key}': invalid boolean value ({value:?}): must be one of \"true\", \
+         \"1\", \"false\", or \"0\" (default \"true\")"
+    )]
+    Boolean {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// A number that is none.
+    #[error("invalid value for {key}: {value}")]
+    Number {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// Why a size is none.
+        size: Option<SizeError>,
+    },
+    /// A `bind-recursive` that is none of the four.
+    #[error(
+        "invalid value for bind-recursive: {0} (must be \"enabled\", \"disabled\", \"writable\", \
+         or \"readonly\")"
+    )]
+    BindRecursive(String),
+    /// The old spelling.
+    #[error("bind-nonrecursive is deprecated, use bind-recursive=disabled instead")]
+    BindNonRecursive,
+    /// A key of another type.
+    #[error("cannot mix '{family}-*' options with mount type '{kind}'")]
+    Mix {
+        /// The type that the key belongs to.
+        family: &'static str,
+        /// The type asked for.
+        kind: String,
+    },
+    /// A key that needs another.
+    #[error("option '{option}' requires '{needs}' to be specified in conjunction")]
+    Needs {
+        /// The key and its value.
+        option: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// `volume-label==x`
+    #[error("invalid label '{0}': empty name")]
+    Label(String),
+    /// `volume-opt==x`
+    #[error("invalid option: {0:?}")]
+    Option(String),
+}
+
+impl MountFlagError {
+    /// What may help: the nearest known word, or what the user probably meant.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ambiguous(spec) => {
+                let (target, mode) = spec.split_once(':')?;
+                Some(format!("options need a source: -v SOURCE:{target}:{mode}"))
+            }
+            Self::Mode(text) => mode::hint(text),
+            Self::MountSyntax { reason, .. } => reason.hint(),
+            Self::Mount { kind, reason: ConfigReason::UnknownType } => {
+                did_you_mean(nearest(kind, mount_fields::TYPES)?)
+            }
+            Self::Mount { reason: ConfigReason::Propagation(word), .. } => {
+                did_you_mean(nearest(word, mode::PROPAGATIONS)?)
+            }
+            Self::TmpfsOption(word) => tmpfs_flag::hint(word),
+            Self::Name { name, .. } => name_hint(name),
+            _ => None,
+        }
+    }
+}
+
+impl FieldError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey { key, .. } => did_you_mean(nearest(key, mount_fields::KEYS)?),
+            Self::NoValue(word) if word == "rw" => {
+                Some("a mount is writable unless it is readonly: leave rw out".into())
+            }
+            Self::NoValue(word) if mount_fields::TYPES.contains(&word.as_str()) => {
+                Some(format!("did you mean type={word}?"))
+            }
+            Self::NoValue(word) => match nearest(word, mount_fields::KEYS)? {
+                key if mount_fields::ALONE.contains(&key) => did_you_mean(key),
+                key => Some(format!("did you mean {key}=…?")),
+            },
+            Self::Csv(_) => Some("quote the whole field: '\"src=/a,b\",dst=/c'".into()),
+            Self::Number { size: Some(reason), .. } => {
+                Some(format!("{reason}; a size is a number with b, k, m, g or t: 64m"))
+            }
+            Self::Number { .. } => Some("a mode is an octal number: 1777".into()),
+            _ => None,
+        }
+    }
+}
+
+fn did_you_mean(word: &str) -> Option<String> {
+    Some(format!("did you mean {word}?"))
+}
+
+fn name_hint(name: &str) -> Option<String> {
+    if name.starts_with('~') {
+        return Some(format!(
+            "only the shell knows ~, and only unquoted at the start of a word: use \"$HOME{}\"",
+            &name[1..]
+        ));
+    }
+    if name.starts_with('$') {
+        return Some("only the shell replaces variables, and not in single quotes".into());
+    }
+    name.contains('/').then(|| format!("a path starts with / or with a dot: ./{name}"))
+}

@@ -1,0 +1,167 @@
+//! From a config to a container in the foreground: facts, plan, the clone, supervision.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Spec;
+
+use super::signals::Signals;
+use super::spawn::{Given, Running, SpawnError, report, spawn};
+use super::supervise::{Streams, exit_status, supervise};
+use super::terminal::{Output, Terminal};
+use crate::apply::hook::{self, HookState};
+use crate::apply::report::Tracing;
+use crate::config::path::HostPath;
+use crate::facts::sources::SourceReader;
+use crate::facts::{Facts, Kernel};
+use crate::plan::check::{Unsound, check};
+use crate::plan::compile::{Input, Lifetime, RootSource, Stdio, compile};
+use crate::plan::error::CompileError;
+use crate::plan::step::{HookSpec, Plan};
+
+/// Why a config has no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The config cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The plan contradicts itself: a mistake of ours, found before anything was done.
+    #[error("the plan is unsound, which is a mistake in rrun: {0}")]
+    Unsound(#[from] Unsound),
+}
+
+/// A bundle: a directory with a config.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Its directory, absolute.
+    pub directory: PathBuf,
+    /// Its config, with absolute sources.
+    pub spec: Spec,
+}
+
+impl Bundle {
+    /// The bundle in `directory`; sources of mounts are counted from there.
+    pub fn new(directory: PathBuf, mut spec: Spec) -> Self {
+        if let Some(mounts) = spec.mounts_mut() {
+            for mount in mounts {
+                let relative = mount.source().as_ref().filter(|s| s.is_relative()).cloned();
+                let words = mount.options().iter().flatten();
+                let bind = words.clone().any(|w| w == "bind" || w == "rbind");
+                if let Some(source) = relative.filter(|_| bind) {
+                    mount.set_source(Some(directory.join(source)));
+                }
+            }
+        }
+        Self { directory, spec }
+    }
+
+    /// The root file system's directory.
+    pub fn root(&self) -> Result<HostPath, CompileError> {
+        let root = self.spec.root().as_ref().ok_or(CompileError::Missing { field: "/root" })?;
+        Ok(HostPath::new(self.directory.join(root.path())))
+    }
+}
+
+/// Reads what a plan for `spec` depends on.
+pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
+    let mut reader = SourceReader::new(root);
+    let read = |mount: &oci_spec::runtime::Mount| {
+        let source = mount.source().as_ref().filter(|source| source.is_absolute())?;
+        Some(reader.read(source))
+    };
+    let sources = spec.mounts().iter().flatten().map(read).collect();
+    Facts { kernel, sources, ..Facts::default() }
+}
+
+/// Compiles and checks a plan.
+pub fn plan(input: &Input<'_>) -> Result<Plan, PlanError> {
+    let plan = compile(input)?;
+    check(&plan)?;
+    Ok(plan)
+}
+
+/// The plan of a bundle as `rrun-oci` runs it.
+pub fn plan_of(bundle: &Bundle, kernel: Kernel) -> Result<Plan, PlanError> {
+    let root = bundle.root()?;
+    let facts = facts(&bundle.spec, kernel, root.as_path());
+    plan(&Input {
+        spec: &bundle.spec,
+        facts: &facts,
+        root: RootSource::Directory(root),
+        mounts: &[],
+        seccomp: None,
+        cgroup: crate::plan::cgroup::CgroupRequest::default(),
+        stdio: Stdio::Inherited,
+        lifetime: Lifetime::Supervised,
+    })
+}
+
+/// What hooks are told of a container.
+pub fn hook_state(bundle: &Bundle, id: &str) -> HookState {
+    let annotations = bundle.spec.annotations().clone().unwrap_or_default();
+    HookState {
+        id: id.into(),
+        bundle: bundle.directory.display().to_string(),
+        oci_version: bundle.spec.version().clone(),
+        annotations: annotations.into_iter().collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// How a container in the foreground ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The status that a shell would give.
+    pub status: u8,
+    /// Hooks that failed when it did not matter to the container any more.
+    pub warnings: Vec<String>,
+}
+
+/// Runs a bundle's container with the caller's own streams, to its end.
+pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> {
+    let prepared = |errno| SpawnError::Prepare { call: "signalfd", errno };
+    let mut signals =
+        Signals::block().map_err(|e| prepared(rustix::io::Errno::from_raw_os_error(e as i32)))?;
+    let report = report(plan, Tracing::Off)?;
+    let state = hook_state(bundle, id);
+    let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
+    let mut running = spawn(plan, given, &report)?;
+    let mut streams = Streams::default();
+    let mut terminal = None;
+    if let Some(inner) = &running.terminal {
+        let twice = inner.try_clone().and_then(|a| Ok((a, inner.try_clone()?)));
+        let (write, read) = twice.map_err(|_| prepared(rustix::io::Errno::MFILE))?;
+        streams = streams.input(write).output(read, rustix::stdio::stdout());
+        terminal = Terminal::of_stdin(Output::Processed);
+    }
+    let wait_status = supervise(&running, &mut signals, streams, terminal.as_ref());
+    drop(terminal);
+    running.undo.run();
+    let mut warnings = late_warnings(&running);
+    warnings.extend(poststop(bundle, &state));
+    let wait_status = wait_status.map_err(|errno| SpawnError::Prepare { call: "poll", errno })?;
+    Ok(Ended { status: exit_status(wait_status), warnings })
+}
+
+fn late_warnings(running: &Running) -> Vec<String> {
+    running.late_failure.iter().map(|failure| failure.words.clone()).collect()
+}
+
+/// Runs the poststop hooks; what fails is told and changes nothing.
+fn poststop(bundle: &Bundle, state: &HookState) -> Vec<String> {
+    let hooks = bundle.spec.hooks().as_ref().and_then(|hooks| hooks.poststop().clone());
+    let mut warnings = Vec::new();
+    for (index, hook) in hooks.into_iter().flatten().enumerate() {
+        let spec = HookSpec {
+            phase: "poststop",
+            index,
+            path: HostPath::new(hook.path().clone()),
+            args: hook.args().clone().unwrap_or_default(),
+            env: hook.env().clone().unwrap_or_default(),
+            timeout_s: hook.timeout().and_then(|t| u64::try_from(t).ok()),
+        };
+        if let Err(fault) = hook::run(&spec, state, 0) {
+            warnings.push(fault.words);
+        }
+    }
+    warnings
+}

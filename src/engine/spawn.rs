@@ -1,0 +1,436 @@
+//! The one clone, and the two sides of a plan around it.
+//!
+//! The process that clones has one thread and never had another: after clone3 the child goes on
+//! with a copy of our memory, and a lock that another thread held would stay held for ever.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::pipe::PipeFlags;
+
+use crate::apply::Apply;
+use crate::apply::cgroup::Undo;
+use crate::apply::hook::HookState;
+use crate::apply::host::Links;
+use crate::apply::process::end_child;
+use crate::apply::report::{Report, StepFailure, Tracing};
+use crate::apply::table::Table;
+use crate::plan::Slot;
+use crate::plan::step::{Actor, CloneSpec, Op, Plan};
+use crate::sys::namespace::{self, Namespace};
+use crate::sys::process::{Cloned, Parentage, clone_process, exit_now, wait};
+
+/// Why there is no container.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// A step failed, on either side.
+    #[error("step {}: {}", .0.step + 1, .0.errno)]
+    Step(StepFailure),
+    /// The child ended in the middle of a step without a word, by a signal or a filter.
+    #[error("step {}: the child ended with wait status {wait_status:#x}", .step + 1)]
+    Died {
+        /// The step, from 0.
+        step: usize,
+        /// How it ended.
+        wait_status: i32,
+    },
+    /// What has to be there before the first step could not be made.
+    #[error("{call}: {errno}")]
+    Prepare {
+        /// What was tried.
+        call: &'static str,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+}
+
+/// What the caller gives beside the plan.
+#[derive(Debug)]
+pub struct Given {
+    /// The files for the plan's slots of kind `Given`.
+    pub files: Vec<OwnedFd>,
+    /// What hooks are told.
+    pub hook_state: HookState,
+    /// Whether every step is recorded.
+    pub tracing: Tracing,
+}
+
+/// A container's first process, executed or about to be.
+#[derive(Debug)]
+pub struct Running {
+    /// Its process id, in our pid namespace.
+    pub pid: i32,
+    /// A descriptor that stays with it.
+    pub pidfd: OwnedFd,
+    /// The controlling side of its terminal, where it has one.
+    pub terminal: Option<OwnedFd>,
+    /// What has to be undone when it is gone.
+    pub undo: Undo,
+    /// A failure of a hook after the start, to be told as a warning.
+    pub late_failure: Option<StepFailure>,
+}
+
+/// The descriptors that connect the two sides.
+struct Wires {
+    to_child: (OwnedFd, OwnedFd),
+    to_host: (OwnedFd, OwnedFd),
+    report: (OwnedFd, OwnedFd),
+    terminal: Option<(OwnedFd, OwnedFd)>,
+}
+
+fn prepare<T>(call: &'static str, answer: Result<T, Errno>) -> Result<T, SpawnError> {
+    answer.map_err(|errno| SpawnError::Prepare { call, errno })
+}
+
+impl Wires {
+    fn new(plan: &Plan) -> Result<Self, SpawnError> {
+        let pipe = || prepare("pipe2", rustix::pipe::pipe_with(PipeFlags::CLOEXEC));
+        let has_terminal = plan.steps.iter().any(|s| matches!(s.op, Op::SendTerminal { .. }));
+        let terminal = if has_terminal {
+            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+            let pair = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None);
+            Some(prepare("socketpair", pair)?)
+        } else {
+            None
+        };
+        Ok(Self { to_child: pipe()?, to_host: pipe()?, report: pipe()?, terminal })
+    }
+
+    fn child(self, hook_state: HookState) -> Links {
+        Links {
+            actor: Actor::Child,
+            wait: Some(self.to_child.0),
+            signal: Some(self.to_host.1),
+            report_pipe: Some(self.report.1),
+            terminal_socket: self.terminal.map(|(_, child)| child),
+            child: 0,
+            hook_state,
+        }
+    }
+}
+
+/// Carries the plan out, up to the execution of the container's process.
+///
+/// On failure nothing of it is left: the child is ended and reaped, the host's steps are undone.
+pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, SpawnError> {
+    let mut host = Apply {
+        plan,
+        table: Table::new(plan, Actor::Host),
+        report,
+        links: Links::none(),
+        undo: Undo::default(),
+    };
+    for (number, file) in (0..).zip(given.files) {
+        host.table.put(Slot(number), file);
+    }
+    let clone_step = early_steps(&mut host)?;
+    let wires = match Wires::new(plan) {
+        Ok(wires) => wires,
+        Err(error) => {
+            host.undo.run();
+            return Err(error);
+        }
+    };
+    match clone(&mut host, clone_step, &wires, given.hook_state.clone()) {
+        Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
+        Ok(Cloned::Parent { pid, pidfd }) => {
+            host.links.hook_state = given.hook_state;
+            Parent { host, pid, pidfd }.go_on(clone_step, wires)
+        }
+        Err(error) => {
+            host.undo.run();
+            Err(error)
+        }
+    }
+}
+
+/// The host's steps before the clone; returns the number of the clone.
+fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
+    for index in 0..host.plan.steps.len() {
+        if matches!(host.plan.steps[index].op, Op::Clone(_)) {
+            return Ok(index);
+        }
+        if let Err(fault) = host.step(index) {
+            host.undo.run();
+            let (errno, words) = (fault.errno, fault.words);
+            return Err(SpawnError::Step(StepFailure { step: index, errno, words }));
+        }
+    }
+    host.undo.run();
+    Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
+}
+
+fn clone(
+    host: &mut Apply<'_>,
+    index: usize,
+    wires: &Wires,
+    _hook_state: HookState,
+) -> Result<Cloned, SpawnError> {
+    let Op::Clone(spec) = &host.plan.steps[index].op else {
+        return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
+    };
+    let started = host.report.begin(index);
+    let answer = if spec.user.is_some() {
+        clone_inside_user_namespace(host, spec, wires)
+    } else {
+        clone_here(host, spec)
+    };
+    let outcome = match &answer {
+        Ok(_) => Ok(crate::apply::report::Taken::Done),
+        Err(errno) => Err((*errno).into()),
+    };
+    if !matches!(answer, Ok(Cloned::Child)) {
+        host.report.end(index, started, &outcome);
+    }
+    answer
+        .map_err(|errno| SpawnError::Step(StepFailure { step: index, errno, words: String::new() }))
+}
+
+fn new_flags(spec: &CloneSpec) -> u64 {
+    let time = Namespace::Time;
+    spec.new.iter().filter(|kind| **kind != time).fold(0, |flags, kind| flags | kind.flag())
+}
+
+/// The usual way: one clone3 with everything, with what only a parent can choose for its child.
+///
+/// setns(pid) and unshare(time) take effect for children only, and for all of them: hooks must not
+/// land there, so both are taken back at once.
+fn clone_here(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, Errno> {
+    let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
+    let pid_home = match spec.pid {
+        Some(slot) => {
+            let home = open_own("pid")?;
+            namespace::join(host.table.get(slot)?, Namespace::Pid)?;
+            Some(home)
+        }
+        None => None,
+    };
+    let time_home = if spec.new.contains(&Namespace::Time) { Some(new_time(spec)?) } else { None };
+    let cloned = clone_process(new_flags(spec), cgroup, Parentage::Ours);
+    if !matches!(cloned, Ok(Cloned::Child)) {
+        if let Some(home) = pid_home {
+            namespace::join(home, Namespace::Pid)?;
+        }
+        if let Some(home) = time_home {
+            namespace::join(home, Namespace::Time)?;
+        }
+    }
+    cloned
+}
+
+fn open_own(name: &str) -> Result<OwnedFd, Errno> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    let path = format!("/proc/self/ns/{name}");
+    rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty())
+}
+
+/// A time namespace for the child; its offsets can be written only while it is empty, so
+/// clone3(CLONE_NEWTIME) would make them unwritable.
+fn new_time(spec: &CloneSpec) -> Result<OwnedFd, Errno> {
+    let home = open_own("time")?;
+    namespace::unshare(Namespace::Time)?;
+    let lines: String =
+        spec.time_offsets.iter().map(|(clock, s, ns)| format!("{clock} {s} {ns}\n")).collect();
+    if !lines.is_empty() {
+        std::fs::write("/proc/self/timens_offsets", lines)
+            .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    }
+    Ok(home)
+}
+
+/// A user namespace that exists already has to own the new ones, so their maker must be inside.
+///
+/// After a clone with all namespaces, setns(user) would leave the others owned by the wrong user
+/// namespace: mount and sethostname are EPERM then. So a middle process enters, makes the child
+/// as its sibling (CLONE_PARENT) and ends.
+fn clone_inside_user_namespace(
+    host: &Apply<'_>,
+    spec: &CloneSpec,
+    wires: &Wires,
+) -> Result<Cloned, Errno> {
+    let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
+    let user = spec.user.map(|slot| host.table.get(slot)).transpose()?.ok_or(Errno::BADF)?;
+    let pid_home = spec.pid.map(|slot| host.table.get(slot)).transpose()?;
+    match clone_process(0, cgroup, Parentage::Ours)? {
+        Cloned::Child => {
+            let made = namespace::join(user, Namespace::User)
+                .and_then(|()| pid_home.map_or(Ok(()), |ns| namespace::join(ns, Namespace::Pid)))
+                .and_then(|()| clone_process(new_flags(spec), None, Parentage::Sibling));
+            match made {
+                Ok(Cloned::Child) => Ok(Cloned::Child),
+                Ok(Cloned::Parent { pid, .. }) => {
+                    let told = rustix::io::write(&wires.to_host.1, &pid.to_le_bytes());
+                    exit_now(i32::from(told.is_err()));
+                }
+                Err(errno) => exit_now(errno.raw_os_error()),
+            }
+        }
+        Cloned::Parent { pid: middle, .. } => {
+            let status = wait(middle)?;
+            match status {
+                0 => sibling(wires),
+                _ => Err(Errno::from_raw_os_error(status >> 8 & 0xff)),
+            }
+        }
+    }
+}
+
+fn sibling(wires: &Wires) -> Result<Cloned, Errno> {
+    let mut bytes = [0; 4];
+    if rustix::io::read(&wires.to_host.0, &mut bytes)? != bytes.len() {
+        return Err(Errno::PIPE);
+    }
+    let pid = i32::from_le_bytes(bytes);
+    let process = rustix::process::Pid::from_raw(pid).ok_or(Errno::SRCH)?;
+    let pidfd = rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty())?;
+    Ok(Cloned::Parent { pid, pidfd })
+}
+
+/// The child's side: its steps, the last of which replaces it.
+fn run_child(host: Apply<'_>, clone_step: usize, links: Links) -> ! {
+    let (plan, report) = (host.plan, host.report);
+    let table = host.table.hand_over(plan);
+    // What is made in the root has the mode that the plan says, not one that our caller's umask cut.
+    rustix::process::umask(Mode::empty());
+    crate::sys::process::default_signals();
+    let mut child = Apply { plan, table, report, links, undo: Undo::default() };
+    for index in clone_step + 1..plan.steps.len() {
+        let step = &plan.steps[index];
+        let both = matches!(step.op, Op::Sync { .. });
+        if (step.actor == Actor::Child || both) && child.step(index).is_err() {
+            break;
+        }
+    }
+    exit_now(127)
+}
+
+/// The host's side after the clone.
+struct Parent<'a> {
+    host: Apply<'a>,
+    pid: i32,
+    pidfd: OwnedFd,
+}
+
+impl Parent<'_> {
+    fn go_on(mut self, clone_step: usize, wires: Wires) -> Result<Running, SpawnError> {
+        let Wires { to_child, to_host, report, terminal } = wires;
+        // The child's ends have to be closed here, or its end would never be seen.
+        drop((to_child.0, to_host.1, report.1));
+        let terminal = terminal.map(|(host, _)| host);
+        self.host.links.signal = Some(to_child.1);
+        self.host.links.wait = Some(to_host.0);
+        self.host.links.child = self.pid;
+        self.host.table.close_inherited(clone_step);
+        let exec = self.host.plan.steps.iter().position(|s| matches!(s.op, Op::Exec(_)));
+        let exec = exec.unwrap_or(self.host.plan.steps.len());
+        if let Err(error) = self.steps(clone_step + 1..exec) {
+            return Err(self.abandon(error));
+        }
+        let terminal = match terminal.map(|socket| receive_descriptor(&socket)) {
+            None => None,
+            Some(Ok(file)) => Some(file),
+            // The child failed before it sent it; the report says how.
+            Some(Err(_)) => None,
+        };
+        if let Err(error) = self.executed(&report.0, exec) {
+            return Err(self.abandon(error));
+        }
+        let late_failure = match self.steps(exec + 1..self.host.plan.steps.len()) {
+            Err(SpawnError::Step(failure)) => Some(failure),
+            _ => None,
+        };
+        let Self { host, pid, pidfd } = self;
+        Ok(Running { pid, pidfd, terminal, undo: host.undo, late_failure })
+    }
+
+    fn steps(&mut self, range: std::ops::Range<usize>) -> Result<(), SpawnError> {
+        for index in range {
+            let step = &self.host.plan.steps[index];
+            let both = matches!(step.op, Op::Sync { .. });
+            if step.actor != Actor::Host && !both {
+                continue;
+            }
+            if let Err(fault) = self.quiet_step(index, both) {
+                let (errno, words) = (fault.errno, fault.words);
+                return Err(match self.child_failure() {
+                    Some(failure) => SpawnError::Step(failure),
+                    None => SpawnError::Step(StepFailure { step: index, errno, words }),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A Sync is the child's to report: its step number is where the child is.
+    fn quiet_step(&mut self, index: usize, both: bool) -> crate::apply::Outcome {
+        if both {
+            let plan = self.host.plan;
+            return crate::apply::host::perform(&mut self.host, &plan.steps[index].op);
+        }
+        self.host.step_unreported(index)
+    }
+
+    fn child_failure(&self) -> Option<StepFailure> {
+        self.host.report.failure()
+    }
+
+    /// Waits until the pipe closes: by execve, or by death.
+    fn executed(&self, report: &OwnedFd, exec: usize) -> Result<(), SpawnError> {
+        let mut errno = [0; 4];
+        let length =
+            rustix::io::retry_on_intr(|| rustix::io::read(report, &mut errno)).unwrap_or_default();
+        if let Some(failure) = self.child_failure() {
+            return Err(SpawnError::Step(failure));
+        }
+        if length == errno.len() {
+            let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+            return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
+        }
+        match self.host.report.current_step() {
+            Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the child and undoes what was made for it.
+    fn abandon(mut self, error: SpawnError) -> SpawnError {
+        let error = match error {
+            SpawnError::Died { step, .. } => {
+                SpawnError::Died { step, wait_status: wait(self.pid).unwrap_or_default() }
+            }
+            other => {
+                end_child(self.pid, self.pidfd.as_fd());
+                other
+            }
+        };
+        self.host.undo.run();
+        error
+    }
+}
+
+/// Receives one descriptor over a socket (SCM_RIGHTS).
+fn receive_descriptor(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut data = [0; 8];
+    let mut parts = [std::io::IoSliceMut::new(&mut data)];
+    rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(mut files) = message
+            && let Some(file) = files.next()
+        {
+            return Ok(file);
+        }
+    }
+    Err(Errno::NODATA)
+}
+
+/// A report for `plan`.
+pub fn report(plan: &Plan, tracing: Tracing) -> Result<Report, SpawnError> {
+    prepare("mmap", Report::new(plan.steps.len(), tracing))
+}

@@ -1,0 +1,238 @@
+//! Watching over a container in the foreground: its end, signals for it, bytes to and from it.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::signals::Signals;
+use super::spawn::Running;
+use super::terminal::Terminal;
+use crate::sys::process::wait;
+
+/// How many ^C end rrun and its container.
+const INTERRUPTS_TO_END: u32 = 3;
+/// As much as is read before it has to be written.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// One way that bytes go.
+#[derive(Debug)]
+struct Flow {
+    from: Option<OwnedFd>,
+    to: Option<OwnedFd>,
+    waiting: VecDeque<u8>,
+}
+
+impl Flow {
+    fn new(from: OwnedFd, to: OwnedFd) -> Self {
+        Self { from: Some(from), to: Some(to), waiting: VecDeque::new() }
+    }
+
+    /// Reads what there is; the end closes the way once all is written.
+    fn read(&mut self, buffer: &mut [u8]) {
+        let Some(from) = &self.from else { return };
+        match rustix::io::read(from, &mut *buffer) {
+            Ok(0) => self.from = None,
+            Ok(length) => self.waiting.extend(&buffer[..length]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // EIO is how a terminal says that nobody has its other side open.
+            Err(_) => self.from = None,
+        }
+    }
+
+    fn write(&mut self) {
+        let Some(to) = &self.to else { return self.waiting.clear() };
+        match rustix::io::write(to, self.waiting.as_slices().0) {
+            Ok(length) => drop(self.waiting.drain(..length)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => {
+                // The reader is gone: so is our interest in what comes.
+                self.waiting.clear();
+                self.from = None;
+                self.to = None;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.from.is_none() && self.waiting.is_empty()
+    }
+}
+
+/// The streams between the caller and the container.
+#[derive(Debug, Default)]
+pub struct Streams {
+    /// To the container: ends with the caller's input.
+    inward: Option<Flow>,
+    /// From the container: read to their ends.
+    outward: Vec<Flow>,
+}
+
+impl Streams {
+    /// The caller's standard input for the container.
+    #[must_use]
+    pub fn input(mut self, to: OwnedFd) -> Self {
+        if let Ok(from) = rustix::stdio::stdin().try_clone_to_owned() {
+            self.inward = Some(Flow::new(from, to));
+        }
+        self
+    }
+
+    /// What the container writes, for the caller's `to`.
+    #[must_use]
+    pub fn output(mut self, from: OwnedFd, to: BorrowedFd<'_>) -> Self {
+        if let Ok(to) = to.try_clone_to_owned() {
+            self.outward.push(Flow::new(from, to));
+        }
+        self
+    }
+
+    fn step(&mut self, ready: &[PollFlags], buffer: &mut [u8]) {
+        let mut ready = ready.iter();
+        let mut serve = |flow: &mut Flow| {
+            let flags = ready.next().copied().unwrap_or(PollFlags::empty());
+            if flags.is_empty() {
+                return;
+            }
+            if flow.waiting.is_empty() {
+                flow.read(buffer);
+            }
+            if !flow.waiting.is_empty() {
+                flow.write();
+            }
+        };
+        self.inward.iter_mut().for_each(&mut serve);
+        self.outward.iter_mut().for_each(&mut serve);
+        if self.inward.as_ref().is_some_and(Flow::is_over) {
+            self.inward = None;
+        }
+        self.outward.retain(|flow| !flow.is_over());
+    }
+
+    fn wishes(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.inward.iter().chain(&self.outward).filter_map(|flow| {
+            match (flow.waiting.is_empty(), &flow.from, &flow.to) {
+                (true, Some(from), _) => Some((from.as_fd(), PollFlags::IN)),
+                (false, _, Some(to)) => Some((to.as_fd(), PollFlags::OUT)),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Watches until the container's process has ended and its output is written; returns its wait
+/// status.
+pub fn supervise(
+    running: &Running,
+    signals: &mut Signals,
+    mut streams: Streams,
+    terminal: Option<&Terminal>,
+) -> Result<i32, Errno> {
+    if let (Some(outer), Some(inner)) = (terminal, &running.terminal) {
+        outer.set_raw();
+        outer.copy_size(inner);
+    }
+    let mut buffer = vec![0; if streams.outward.is_empty() { 0 } else { BUFFER_BYTES }];
+    let mut ended = None;
+    let mut interrupts = 0;
+    loop {
+        if ended.is_some() && streams.outward.is_empty() {
+            return wait(running.pid);
+        }
+        let (child_ended, signalled, ready) =
+            wait_for_something(running, signals, &streams, ended)?;
+        if child_ended {
+            ended = Some(());
+            streams.inward = None;
+        }
+        if signalled {
+            while let Some(signal) = signals.next() {
+                handle(signal, running, &mut interrupts, (signals, terminal));
+            }
+        }
+        streams.step(&ready, &mut buffer);
+        if ended.is_some() && !ready.iter().any(|flags| flags.contains(PollFlags::IN)) {
+            // What still holds the pipes is no process of the container's any more, or one that
+            // the kernel is about to end with its pid namespace.
+            streams.outward.retain(|flow| !flow.waiting.is_empty());
+        }
+    }
+}
+
+type Events = (bool, bool, Vec<PollFlags>);
+
+fn wait_for_something(
+    running: &Running,
+    signals: &Signals,
+    streams: &Streams,
+    ended: Option<()>,
+) -> Result<Events, Errno> {
+    let wishes: Vec<_> = streams.wishes().collect();
+    let mut files = Vec::with_capacity(wishes.len() + 2);
+    files.push(PollFd::new(signals, PollFlags::IN));
+    if ended.is_none() {
+        files.push(PollFd::new(&running.pidfd, PollFlags::IN));
+    }
+    let first = files.len();
+    files.extend(wishes.iter().map(|(file, flags)| PollFd::new(file, *flags)));
+    let at_once = rustix::time::Timespec::default();
+    let limit = ended.map(|()| &at_once);
+    match poll(&mut files, limit) {
+        Err(Errno::INTR) => return Ok((false, false, Vec::new())),
+        other => other?,
+    };
+    let signalled = !files[0].revents().is_empty();
+    let child_ended = ended.is_none() && !files[1].revents().is_empty();
+    Ok((child_ended, signalled, files[first..].iter().map(PollFd::revents).collect()))
+}
+
+fn handle(
+    number: i32,
+    running: &Running,
+    interrupts: &mut u32,
+    (signals, terminal): (&Signals, Option<&Terminal>),
+) {
+    match number {
+        libc::SIGCHLD | libc::SIGPIPE | libc::SIGURG => {}
+        libc::SIGWINCH => resize(running, terminal),
+        libc::SIGTSTP => {
+            if let Some(terminal) = terminal {
+                terminal.restore();
+            }
+            signals.stop_here();
+            go_on(running, terminal);
+        }
+        libc::SIGCONT => go_on(running, terminal),
+        _ => {
+            *interrupts += u32::from(number == libc::SIGINT);
+            let number = if *interrupts >= INTERRUPTS_TO_END { libc::SIGKILL } else { number };
+            if let Some(signal) = Signal::from_named_raw(number) {
+                let _ = pidfd_send_signal(&running.pidfd, signal);
+            }
+        }
+    }
+}
+
+fn resize(running: &Running, terminal: Option<&Terminal>) {
+    if let (Some(outer), Some(inner)) = (terminal, &running.terminal) {
+        outer.copy_size(inner);
+    }
+}
+
+fn go_on(running: &Running, terminal: Option<&Terminal>) {
+    if let Some(terminal) = terminal {
+        terminal.set_raw();
+    }
+    resize(running, terminal);
+}
+
+/// The status that a shell would give for a wait status: 128 + n for a signal n.
+pub fn exit_status(wait_status: i32) -> u8 {
+    let status = match wait_status & 0x7f {
+        0 => wait_status >> 8 & 0xff,
+        signal => 128 + signal,
+    };
+    u8::try_from(status).unwrap_or(u8::MAX)
+}

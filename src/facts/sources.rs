@@ -1,0 +1,90 @@
+//! Where the sources of bind mounts lie.
+//!
+//! A source inside the container's root must be looked up there, below the root's descriptor and
+//! after the mounts listed before it. Whether it lies there is not a matter of its text: a link
+//! may lead in. So each source is resolved once here.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::path::RootPath;
+
+/// What is known of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFact {
+    /// The path without links, as far as it exists.
+    pub resolved: PathBuf,
+    /// Where it lies in the container's root, if it does.
+    pub in_root: Option<RootPath>,
+}
+
+/// Looks sources up. Parents are resolved once: thousands of sources often share one.
+#[derive(Debug)]
+pub struct SourceReader {
+    root: PathBuf,
+    parents: HashMap<PathBuf, Option<PathBuf>>,
+}
+
+impl SourceReader {
+    /// A reader for a container whose root is the directory `root` of the host.
+    pub fn new(root: &Path) -> Self {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+        Self { root, parents: HashMap::new() }
+    }
+
+    /// Resolves `source`, an absolute path of the host.
+    pub fn read(&mut self, source: &Path) -> SourceFact {
+        let resolved = self.resolve(source).unwrap_or_else(|| source.to_path_buf());
+        let in_root = resolved
+            .strip_prefix(&self.root)
+            .ok()
+            .map(|inside| RootPath::clean(&inside.to_string_lossy()));
+        SourceFact { resolved, in_root }
+    }
+
+    fn resolve(&mut self, source: &Path) -> Option<PathBuf> {
+        let (parent, name) = (source.parent()?, source.file_name()?);
+        let parent = self.parent(parent)?;
+        let path = parent.join(OsString::from(name));
+        match rustix::fs::readlink(&path, Vec::new()) {
+            // EINVAL: there, and no link. ENOENT: not there yet; an earlier mount may bring it.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Some(path),
+            Err(_) => None,
+            Ok(_) => path.canonicalize().ok(),
+        }
+    }
+
+    fn parent(&mut self, parent: &Path) -> Option<PathBuf> {
+        if let Some(known) = self.parents.get(parent) {
+            return known.clone();
+        }
+        let resolved = parent.canonicalize().ok();
+        self.parents.insert(parent.to_path_buf(), resolved.clone());
+        resolved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link that leads into the root counts as a source in the root; a name alike does not.
+    #[test]
+    fn links_into_the_root_are_seen() -> std::io::Result<()> {
+        let bundle = tempfile::tempdir()?;
+        let root = bundle.path().join("rootfs");
+        std::fs::create_dir_all(root.join("in/side"))?;
+        std::fs::create_dir(bundle.path().join("rootfs2"))?;
+        std::os::unix::fs::symlink("rootfs/in", bundle.path().join("way-in"))?;
+        let mut reader = SourceReader::new(&root);
+        let mut seen = |path: &str| reader.read(&bundle.path().join(path)).in_root;
+        assert_eq!(seen("rootfs/in/side"), Some(RootPath::clean("/in/side")));
+        assert_eq!(seen("way-in/side"), Some(RootPath::clean("/in/side")));
+        assert_eq!(seen("way-in"), Some(RootPath::clean("/in")));
+        assert_eq!(seen("rootfs/not-yet"), Some(RootPath::clean("/not-yet")));
+        assert_eq!(seen("rootfs2"), None);
+        assert_eq!(seen("nowhere/at/all"), None);
+        Ok(())
+    }
+}

@@ -1,0 +1,234 @@
+//! Which namespaces are new, which are joined, and the one clone that makes the child.
+
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType};
+
+use super::compile::{Compiler, Input, Lifetime};
+use super::error::CompileError;
+use super::step::{Actor, CloneSpec, IdRange, Op, Slot, SlotKind};
+use crate::config::path::HostPath;
+use crate::facts::CgroupHost;
+use crate::sys::namespace::Namespace;
+
+/// The namespaces of a container.
+#[derive(Debug, Clone, Default)]
+pub struct Namespaces {
+    /// Made by the clone.
+    pub new: Vec<Namespace>,
+    /// Joined by path.
+    pub joined: Vec<(Namespace, HostPath)>,
+    /// The mapping of a new user namespace.
+    pub uids: Vec<IdRange>,
+    /// The mapping of its groups.
+    pub gids: Vec<IdRange>,
+}
+
+impl Namespaces {
+    /// Is `kind` made new?
+    pub fn is_new(&self, kind: Namespace) -> bool {
+        self.new.contains(&kind)
+    }
+
+    /// Is `kind` not the host's?
+    pub fn is_own(&self, kind: Namespace) -> bool {
+        self.is_new(kind) || self.joined.iter().any(|(joined, _)| *joined == kind)
+    }
+
+    /// May mounts be made without the host seeing them?
+    pub fn has_own_mounts(&self) -> bool {
+        self.is_own(Namespace::Mount)
+    }
+
+    /// Must the host open the sources of mounts, because the child may not reach them?
+    pub fn host_opens_sources(&self) -> bool {
+        self.is_own(Namespace::User) || (!self.is_new(Namespace::Mount) && self.has_own_mounts())
+    }
+}
+
+fn kind(typ: LinuxNamespaceType) -> Namespace {
+    match typ {
+        LinuxNamespaceType::Mount => Namespace::Mount,
+        LinuxNamespaceType::Cgroup => Namespace::Cgroup,
+        LinuxNamespaceType::Uts => Namespace::Uts,
+        LinuxNamespaceType::Ipc => Namespace::Ipc,
+        LinuxNamespaceType::User => Namespace::User,
+        LinuxNamespaceType::Pid => Namespace::Pid,
+        LinuxNamespaceType::Network => Namespace::Network,
+        LinuxNamespaceType::Time => Namespace::Time,
+    }
+}
+
+/// A mapping of the config as rows.
+pub fn ranges(mappings: Option<&Vec<LinuxIdMapping>>) -> Vec<IdRange> {
+    let row = |m: &LinuxIdMapping| IdRange {
+        inside: m.container_id(),
+        outside: m.host_id(),
+        length: m.size(),
+    };
+    mappings.into_iter().flatten().map(row).collect()
+}
+
+/// Reads the namespaces of the config.
+pub fn read(input: &Input<'_>) -> Result<Namespaces, CompileError> {
+    let mut namespaces = Namespaces::default();
+    let Some(linux) = input.spec.linux() else { return Ok(namespaces) };
+    for (index, entry) in linux.namespaces().iter().flatten().enumerate() {
+        let kind = kind(entry.typ());
+        if namespaces.is_own(kind) {
+            return Err(CompileError::NamespaceTwice {
+                origin: format!("/linux/namespaces/{index}"),
+                kind: entry.typ().to_string(),
+            });
+        }
+        match entry.path() {
+            Some(path) => namespaces.joined.push((kind, HostPath::new(path.clone()))),
+            None => namespaces.new.push(kind),
+        }
+    }
+    namespaces.new.sort();
+    namespaces.joined.sort_by_key(|(kind, _)| *kind);
+    namespaces.uids = ranges(linux.uid_mappings().as_ref());
+    namespaces.gids = ranges(linux.gid_mappings().as_ref());
+    complete_mappings(&mut namespaces)?;
+    Ok(namespaces)
+}
+
+/// A user namespace without mappings is of no use: the child would have no rights in it at all.
+fn complete_mappings(namespaces: &mut Namespaces) -> Result<(), CompileError> {
+    let given = !namespaces.uids.is_empty() || !namespaces.gids.is_empty();
+    if given && namespaces.joined.iter().any(|(kind, _)| *kind == Namespace::User) {
+        return Err(CompileError::MappingOfJoined);
+    }
+    if namespaces.is_new(Namespace::User) {
+        let identity = IdRange { inside: 0, outside: 0, length: u32::MAX };
+        for mapping in [&mut namespaces.uids, &mut namespaces.gids] {
+            if mapping.is_empty() {
+                mapping.push(identity);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opens the namespaces that are joined, with the host's rights.
+pub(super) fn open_joined(c: &mut Compiler<'_>) -> Vec<(Namespace, Slot)> {
+    let mut opened = Vec::new();
+    for (kind, path) in c.namespaces.joined.clone() {
+        let namespace = c.plan.slot(SlotKind::Namespace);
+        c.plan.origin_text("/linux/namespaces");
+        c.plan.early(
+            Op::OpenNamespace { namespace, kind, path },
+            "opened before anything is entered, where the path still means the host's",
+        );
+        opened.push((kind, namespace));
+    }
+    opened
+}
+
+fn slot_of(joined: &[(Namespace, Slot)], kind: Namespace) -> Option<Slot> {
+    joined.iter().find(|(k, _)| *k == kind).map(|(_, slot)| *slot)
+}
+
+/// The clone, and what the host does for the child before it can act.
+pub(super) fn clone_child(
+    c: &mut Compiler<'_>,
+    joined: &[(Namespace, Slot)],
+    cgroup: super::cgroup::Prepared,
+) -> Result<(), CompileError> {
+    let time_offsets = time_offsets(c)?;
+    let later = |kind: &Namespace| *kind == Namespace::Cgroup && cgroup.join_after_clone;
+    let spec = CloneSpec {
+        new: c.namespaces.new.iter().copied().filter(|kind| !later(kind)).collect(),
+        user: slot_of(joined, Namespace::User),
+        pid: slot_of(joined, Namespace::Pid),
+        cgroup: cgroup.born_into,
+        time_offsets,
+    };
+    c.plan.origin_text("/linux/namespaces").actor(Actor::Host);
+    c.push(Op::Clone(spec), "one clone makes the process and all its new namespaces");
+    if c.namespaces.is_new(Namespace::User) {
+        c.plan.origin_text("/linux/uidMappings");
+        c.push(
+            Op::WriteUidMap { ranges: c.namespaces.uids.clone() },
+            "a process may not map ids for itself that its user does not own",
+        );
+        c.push(
+            Op::WriteGidMap { ranges: c.namespaces.gids.clone() },
+            "a process may not map groups for itself that its user does not own",
+        );
+    }
+    for &slot in &cgroup.joined_by_host {
+        c.plan.origin_text("/linux/cgroupsPath");
+        c.push(
+            Op::JoinCgroup { cgroup: slot },
+            "clone3 can put a child into a v2 cgroup only; v1 hierarchies are joined by pid",
+        );
+    }
+    if c.namespaces.is_new(Namespace::User) || cgroup.join_after_clone {
+        c.push(
+            Op::Sync { waits: Actor::Child, until: "the host has written id maps and cgroups" },
+            "until its ids are mapped the child has no rights in its own namespaces",
+        );
+    }
+    Ok(())
+}
+
+fn time_offsets(c: &Compiler<'_>) -> Result<Vec<(String, i64, u32)>, CompileError> {
+    let linux = c.input.spec.linux().as_ref();
+    let Some(offsets) = linux.and_then(|l| l.time_offsets().as_ref()) else {
+        return Ok(Vec::new());
+    };
+    let mut rows: Vec<_> = offsets
+        .iter()
+        .map(|(clock, o)| (clock.clone(), o.secs().unwrap_or(0), o.nanosecs().unwrap_or(0)))
+        .collect();
+    rows.sort();
+    if !rows.is_empty() && !c.namespaces.is_new(Namespace::Time) {
+        return Err(CompileError::Unsupported {
+            origin: "/linux/timeOffsets".into(),
+            what: "offsets need a new time namespace".into(),
+        });
+    }
+    Ok(rows)
+}
+
+/// The child's first steps: bound to its parent, in its namespaces, with its rights.
+pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
+    c.plan.actor(Actor::Child).origin_text("default");
+    if c.input.lifetime == Lifetime::Supervised {
+        c.push(
+            Op::DieWithParent,
+            "a container must not outlive its supervisor, also if that is killed in set-up",
+        );
+    }
+    c.plan.origin_text("/linux/namespaces");
+    for &(kind, namespace) in joined {
+        // The user and pid namespace are the clone's business: a setns of our own comes too late.
+        if !matches!(kind, Namespace::User | Namespace::Pid) {
+            c.push(
+                Op::JoinNamespace { namespace, kind },
+                "the config names an existing namespace instead of a new one",
+            );
+        }
+    }
+    let own_hierarchies = !matches!(c.input.facts.cgroups, CgroupHost::V2 { .. });
+    if c.namespaces.is_new(Namespace::Cgroup) && own_hierarchies && c.input.cgroup.is_some() {
+        c.push(
+            Op::Unshare { kind: Namespace::Cgroup },
+            "a cgroup namespace has its root where its maker is: the v1 cgroups are joined first",
+        );
+    }
+    if c.namespaces.is_own(Namespace::User) {
+        c.push(
+            Op::BecomeRoot,
+            "after the clone the child still has the host's user, which is nobody in here",
+        );
+    }
+    c.plan.origin_text("default");
+    if !c.namespaces.is_new(Namespace::Pid) {
+        c.push(
+            Op::NotDumpable,
+            "processes that live in this pid namespace already must not look into us (CVE-2016-9962)",
+        );
+    }
+    c.push(Op::NewSession, "the container must not have the caller's terminal as its own");
+}

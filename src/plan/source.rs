@@ -1,0 +1,204 @@
+//! Bind mounts: where the source is looked up and by whom, and what the clone becomes.
+
+use oci_spec::runtime::Mount;
+
+use super::compile::{Compiler, MountNote};
+use super::error::CompileError;
+use super::mounts::Target;
+use super::namespaces::ranges;
+use super::step::{Change, IdRange, Missing, Op, Slot, SlotKind, Source};
+use crate::config::mount_option::{Attributes, MountOptions, Reach, attribute};
+use crate::config::path::HostPath;
+use crate::config::propagation::Propagation;
+use crate::sys::mount::Recursion;
+use crate::sys::namespace::Namespace;
+
+/// Who clones the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// The host, before the clone.
+    Early,
+    /// The child, in the order of the list.
+    InOrder,
+}
+
+/// A bind mount.
+pub(super) fn bind(
+    c: &mut Compiler<'_>,
+    index: usize,
+    target: &Target,
+    options: &MountOptions,
+) -> Result<(), CompileError> {
+    let mount = &c.input.spec.mounts().as_deref().unwrap_or_default()[index];
+    let recursion = match options.bind {
+        Some(Reach::Top) => Recursion::TopOnly,
+        _ => Recursion::Recursive,
+    };
+    let (source, when) = source(c, index, mount, options)?;
+    let tree = c.plan.slot(SlotKind::Tree);
+    let because = match &source {
+        Source::InRoot { .. } => {
+            "it lies in the root, so it is looked up there, after the mounts before it"
+        }
+        Source::Beneath { .. } => "a link in the volume must not lead out of it",
+        _ if when == When::Early => "with the host's rights: the container's may not reach it",
+        _ if recursion == Recursion::Recursive => "what is mounted below the source belongs to it",
+        _ => "only the mount itself was asked for, not those below it",
+    };
+    put(c, when, Op::CloneTree { tree, source, recursion }, because);
+    if target.path.as_str() == "/proc" {
+        let (magic, name) = (PROC_SUPER_MAGIC, "proc");
+        let because = "anything but a procfs here would let the container answer for the kernel";
+        put(c, when, Op::ExpectFilesystem { place: tree, magic, name }, because);
+    }
+    let idmap = idmap(c, mount, options, &target.origin)?;
+    changes(c, Changed { tree, when, recursion, idmap }, options);
+    let place = c.plan.slot(SlotKind::Place);
+    let (root, links) = (c.root, target.links);
+    let pin =
+        Op::Pin { place, root, path: target.path.clone(), links, missing: Missing::MakeLike(tree) };
+    c.push(pin, target.because());
+    c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
+    if target.path.is_root() {
+        c.root = tree;
+    }
+    Ok(())
+}
+
+/// PROC_SUPER_MAGIC of statfs(2).
+pub(super) const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+fn put(c: &mut Compiler<'_>, when: When, op: Op, because: &'static str) {
+    match when {
+        When::Early => c.plan.early(op, because),
+        When::InOrder => c.push(op, because),
+    }
+}
+
+fn source(
+    c: &Compiler<'_>,
+    index: usize,
+    mount: &Mount,
+    options: &MountOptions,
+) -> Result<(Source, When), CompileError> {
+    let path = mount.source().as_ref().ok_or_else(|| CompileError::Invalid {
+        origin: c.input.mount_origin(index).to_string(),
+        what: "bind mount without a source",
+        value: String::new(),
+    })?;
+    // A clone by the child comes from a namespace that is a slave of the host's already.
+    let shared = options.propagation.last().is_some_and(|p| p.is_shared());
+    let when = if c.namespaces.host_opens_sources() || shared || options.idmap.is_some() {
+        When::Early
+    } else {
+        When::InOrder
+    };
+    if let Some(MountNote { beneath: Some((directory, below)), .. }) = c.input.mounts.get(index) {
+        let source = Source::Beneath { directory: directory.clone(), path: below.clone() };
+        return Ok((source, when));
+    }
+    let fact = c.input.facts.sources.get(index).and_then(Option::as_ref);
+    if let Some(inside) = fact.and_then(|fact| fact.in_root.clone()) {
+        return Ok((Source::InRoot { root: c.root, path: inside }, When::InOrder));
+    }
+    Ok((Source::Host(HostPath::new(path.clone())), when))
+}
+
+/// The user namespace whose mapping the mount gets.
+fn idmap(
+    c: &mut Compiler<'_>,
+    mount: &Mount,
+    options: &MountOptions,
+    origin: &super::step::Origin,
+) -> Result<Option<(Slot, Reach)>, CompileError> {
+    let given = (ranges(mount.uid_mappings().as_ref()), ranges(mount.gid_mappings().as_ref()));
+    let reach = match (options.idmap, given.0.is_empty() && given.1.is_empty()) {
+        (Some(reach), _) => reach,
+        (None, false) => Reach::Top,
+        (None, true) => return Ok(None),
+    };
+    let (uids, gids) = if given.0.is_empty() && given.1.is_empty() {
+        (c.namespaces.uids.clone(), c.namespaces.gids.clone())
+    } else {
+        given
+    };
+    let joined = c.namespaces.joined.iter().find(|(kind, _)| *kind == Namespace::User).cloned();
+    let namespace = c.plan.slot(SlotKind::Namespace);
+    match joined {
+        Some((kind, path)) if uids.is_empty() => {
+            let because = "the mapping is that of the user namespace that the container joins";
+            c.plan.early(Op::OpenNamespace { namespace, kind, path }, because);
+        }
+        _ if uids.is_empty() || gids.is_empty() => {
+            let word = if reach == Reach::Below { "ridmap" } else { "idmap" };
+            return Err(CompileError::NoMapping { origin: origin.to_string(), word });
+        }
+        _ => new_idmap(c, namespace, uids, gids),
+    }
+    Ok(Some((namespace, reach)))
+}
+
+fn new_idmap(c: &mut Compiler<'_>, namespace: Slot, uids: Vec<IdRange>, gids: Vec<IdRange>) {
+    c.plan.early(
+        Op::NewIdmap { namespace, uids, gids },
+        "a mount takes its mapping from a user namespace; the container's own does not exist yet",
+    );
+}
+
+/// A cloned tree that is about to be changed.
+struct Changed {
+    tree: Slot,
+    when: When,
+    recursion: Recursion,
+    idmap: Option<(Slot, Reach)>,
+}
+
+/// Everything is set while the tree is detached: it is never seen otherwise.
+fn changes(c: &mut Compiler<'_>, changed: Changed, options: &MountOptions) {
+    let Changed { tree, when, recursion, idmap } = changed;
+    let propagation = options.propagation.last().copied().unwrap_or(Propagation::RPrivate);
+    let mut below = Change { attributes: options.below, ..Change::default() };
+    let mut top = Change { attributes: options.top, ..Change::default() };
+    if !top.attributes.is_empty() && c.input.facts.kernel.nosymfollow() {
+        // Not named means cleared, as with a bind remount.
+        let unset = Attributes { set: 0, clear: attribute::NOSYMFOLLOW };
+        top.attributes = unset.then(top.attributes);
+    }
+    if propagation.is_recursive() {
+        below.propagation = Some(propagation);
+    } else {
+        // What lies below must not stay in the host's peer groups either.
+        below.propagation = Some(Propagation::RPrivate);
+        top.propagation = Some(propagation);
+    }
+    if recursion == Recursion::TopOnly {
+        top.attributes = below.attributes.then(top.attributes);
+        top.propagation = Some(propagation);
+    } else {
+        let because = if options.below.is_empty() {
+            "a clone stays in the peer group of its source until it is told otherwise"
+        } else {
+            "the mounts below the source would keep their own flags otherwise"
+        };
+        put(c, when, Op::SetAttributes { tree, change: below, recursion }, because);
+    }
+    if let Some((namespace, reach)) = idmap {
+        let recursion = if reach == Reach::Below { recursion } else { Recursion::TopOnly };
+        let change = Change { idmap: Some(namespace), ..Change::default() };
+        let because = "owners are mapped by the mount, so no file has to change its owner";
+        put(c, when, Op::SetAttributes { tree, change, recursion }, because);
+    }
+    if top != Change::default() {
+        let because = if top.attributes.set & attribute::RDONLY != 0 {
+            "MS_BIND ignores MS_RDONLY, so read-only needs a step of its own"
+        } else {
+            "a bind inherits the flags of its source; what the config names is changed here"
+        };
+        put(
+            c,
+            when,
+            Op::SetAttributes { tree, change: top, recursion: Recursion::TopOnly },
+            because,
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! A container that could not be set up: which step, what asked for it, what may help.
+
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use super::call::call;
+use super::failure::{Failure, Status};
+use crate::apply::report::StepFailure;
+use crate::engine::spawn::SpawnError;
+use crate::plan::step::{Op, Plan, Source};
+
+/// The failure in words.
+pub fn failure(plan: &Plan, error: &SpawnError) -> Failure {
+    match error {
+        SpawnError::Step(failed) => step_failure(plan, failed),
+        SpawnError::Died { step, wait_status } => {
+            let text = call(&plan.steps[*step].op);
+            let how = how_it_ended(*wait_status);
+            let cause = format!("step {} of {}: {text}: {how}", step + 1, plan.steps.len());
+            Failure::new(wanted(plan, *step), cause).status(Status::NotStarted)
+        }
+        SpawnError::Prepare { call, errno } => {
+            Failure::new("start the container", format!("{call}: {}", words_of(*errno)))
+                .status(Status::NotStarted)
+        }
+    }
+}
+
+fn how_it_ended(wait_status: i32) -> String {
+    match wait_status & 0x7f {
+        0 => format!("the child ended with status {}", wait_status >> 8 & 0xff),
+        signal => format!("the child was killed by signal {signal}"),
+    }
+}
+
+/// The kernel's name of an error, as strerror(3) has it.
+pub fn words_of(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+fn wanted(plan: &Plan, step: usize) -> String {
+    let origin = plan.steps[step].origin.to_string();
+    match &plan.steps[step].op {
+        Op::Exec(spec) => format!("run {}", spec.args.first().map_or("", String::as_str)),
+        _ if origin == "default" => "set up the container".into(),
+        _ => format!("set up {origin}"),
+    }
+}
+
+fn step_failure(plan: &Plan, failed: &StepFailure) -> Failure {
+    let op = &plan.steps[failed.step].op;
+    let errno = words_of(failed.errno);
+    let place = format!("step {} of {}", failed.step + 1, plan.steps.len());
+    let mut failure = if let Op::Exec(spec) = op {
+        exec_failure(plan, failed, spec.args.first().map_or("", String::as_str))
+    } else if matches!(op, Op::Configure { .. } | Op::CreateFilesystem { .. }) {
+        let mut failure =
+            Failure::new(wanted(plan, failed.step), format!("{place}: {}: {errno}", call(op)));
+        failure.kernel = Some(failed.words.clone()).filter(|words| !words.is_empty());
+        failure
+    } else {
+        let words = Some(&failed.words).filter(|words| !words.is_empty());
+        let cause = words.map_or_else(|| errno.clone(), Clone::clone);
+        Failure::new(wanted(plan, failed.step), format!("{place}: {}: {cause}", call(op)))
+            .status(Status::NotStarted)
+    };
+    if !matches!(op, Op::Exec(_)) {
+        failure.status = Status::NotStarted;
+    }
+    if let Some(hint) = hint(op, failed) {
+        failure.hint = Some(hint);
+    }
+    failure
+}
+
+/// The one line that engines look for, and the status that a shell would give.
+fn exec_failure(plan: &Plan, failed: &StepFailure, name: &str) -> Failure {
+    let status = match failed.errno {
+        Errno::NOENT | Errno::NOTDIR => Status::NotFound,
+        _ => Status::NotExecutable,
+    };
+    let cause = match failed.words.as_str() {
+        "" => format!("exec {name}: {}", words_of(failed.errno).to_lowercase()),
+        words => words.to_owned(),
+    };
+    Failure::new(wanted(plan, failed.step), cause).status(status)
+}
+
+fn hint(op: &Op, failed: &StepFailure) -> Option<String> {
+    match (op, failed.errno) {
+        (
+            Op::CloneTree { source: Source::Host(path), .. } | Op::OpenPlace { path, .. },
+            Errno::NOENT,
+        ) => how_far(path.as_path()),
+        (Op::Configure { key, .. }, Errno::INVAL) => nearest_parameter(key),
+        (Op::SetAttributes { change, .. }, Errno::INVAL) if change.idmap.is_some() => {
+            Some("this file system does not support idmapped mounts".into())
+        }
+        (Op::Exec(_), Errno::NOEXEC) => {
+            Some("it is no program for this machine, or a script without its #! line".into())
+        }
+        (Op::CloneTree { .. }, Errno::PERM) | (Op::Clone(_), Errno::PERM) => {
+            Some("rrun needs root's capabilities here (CAP_SYS_ADMIN)".into())
+        }
+        (Op::SetLimit { .. }, Errno::PERM) => {
+            Some("raising a hard limit needs CAP_SYS_RESOURCE; see `ulimit -H -a`".into())
+        }
+        _ => None,
+    }
+}
+
+/// How far a path exists, and the name that comes nearest to the first missing one.
+fn how_far(path: &Path) -> Option<String> {
+    let exists = path.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
+    let rest = path.strip_prefix(exists).ok()?;
+    let first = rest.components().next()?.as_os_str().to_str()?;
+    let names: Vec<String> = std::fs::read_dir(exists)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    match super::nearest::nearest(first, names.iter().map(String::as_str)) {
+        Some(near) => Some(format!("did you mean {}?", exists.join(near).display())),
+        None => {
+            Some(format!("{} exists, {} does not", exists.display(), exists.join(first).display()))
+        }
+    }
+}
+
+fn nearest_parameter(key: &str) -> Option<String> {
+    const KNOWN: [&str; 14] = [
+        "size",
+        "mode",
+        "uid",
+        "gid",
+        "nr_inodes",
+        "nr_blocks",
+        "huge",
+        "mpol",
+        "hidepid",
+        "subset",
+        "newinstance",
+        "ptmxmode",
+        "lowerdir",
+        "upperdir",
+    ];
+    let near = super::nearest::nearest(key, KNOWN)?;
+    (near != key).then(|| format!("did you mean {near}?"))
+}

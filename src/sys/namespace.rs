@@ -1,0 +1,94 @@
+//! Namespaces: which there are, entering one, asking what a descriptor is.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use super::{Result, answer};
+
+/// The kinds of namespaces, by the kernel's flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// User and group ids, capabilities.
+    User,
+    /// Mount trees.
+    Mount,
+    /// Process ids.
+    Pid,
+    /// Network devices, addresses, ports.
+    Network,
+    /// System V IPC and POSIX message queues.
+    Ipc,
+    /// Host and domain name.
+    Uts,
+    /// The root of the cgroup tree.
+    Cgroup,
+    /// Offsets of the monotonic and boot-time clocks.
+    Time,
+}
+
+impl Namespace {
+    /// All kinds, in the order in which they are joined.
+    pub const ALL: [Namespace; 8] = [
+        Namespace::User,
+        Namespace::Mount,
+        Namespace::Pid,
+        Namespace::Network,
+        Namespace::Ipc,
+        Namespace::Uts,
+        Namespace::Cgroup,
+        Namespace::Time,
+    ];
+
+    /// The CLONE_NEW* flag.
+    pub fn flag(self) -> u64 {
+        let flag = match self {
+            Namespace::User => libc::CLONE_NEWUSER,
+            Namespace::Mount => libc::CLONE_NEWNS,
+            Namespace::Pid => libc::CLONE_NEWPID,
+            Namespace::Network => libc::CLONE_NEWNET,
+            Namespace::Ipc => libc::CLONE_NEWIPC,
+            Namespace::Uts => libc::CLONE_NEWUTS,
+            Namespace::Cgroup => libc::CLONE_NEWCGROUP,
+            Namespace::Time => 0x80,
+        };
+        u64::from(flag.unsigned_abs())
+    }
+
+    /// The name that strace and unshare(2) use.
+    pub fn flag_name(self) -> &'static str {
+        match self {
+            Namespace::User => "CLONE_NEWUSER",
+            Namespace::Mount => "CLONE_NEWNS",
+            Namespace::Pid => "CLONE_NEWPID",
+            Namespace::Network => "CLONE_NEWNET",
+            Namespace::Ipc => "CLONE_NEWIPC",
+            Namespace::Uts => "CLONE_NEWUTS",
+            Namespace::Cgroup => "CLONE_NEWCGROUP",
+            Namespace::Time => "CLONE_NEWTIME",
+        }
+    }
+}
+
+/// Joins the namespace that `namespace` is open on; it must be of `kind`, else EINVAL.
+pub fn join(namespace: impl AsFd, kind: Namespace) -> Result<()> {
+    let flag = i32::try_from(kind.flag()).unwrap_or(0);
+    // SAFETY: setns takes two integers and touches no memory of ours.
+    let returned = unsafe { libc::setns(namespace.as_fd().as_raw_fd(), flag) };
+    answer(returned.into()).map(drop)
+}
+
+/// Leaves the current namespace of `kind` for a new one.
+pub fn unshare(kind: Namespace) -> Result<()> {
+    let flag = i32::try_from(kind.flag()).unwrap_or(0);
+    // SAFETY: unshare takes one integer; only CLONE_FILES and CLONE_FS could touch shared state.
+    let returned = unsafe { libc::unshare(flag) };
+    answer(returned.into()).map(drop)
+}
+
+/// The CLONE_NEW* flag of the namespace that `file` is open on (NS_GET_NSTYPE, Linux 4.11).
+pub fn kind_of(file: impl AsFd) -> Result<u64> {
+    const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+    // SAFETY: this ioctl takes no argument and returns a number.
+    let returned = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_NSTYPE as _) };
+    answer(returned.into()).map(i64::unsigned_abs)
+}

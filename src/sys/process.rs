@@ -1,0 +1,153 @@
+//! Making the process: clone3, and the small things that a process sets for itself.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::{Result, answer};
+
+/// What clone3 made.
+#[derive(Debug)]
+pub enum Cloned {
+    /// We are the child.
+    Child,
+    /// We are the parent; this is the child.
+    Parent {
+        /// Its process id, in our pid namespace.
+        pid: i32,
+        /// A descriptor that stays with this very process.
+        pidfd: OwnedFd,
+    },
+}
+
+/// Whose child does the new process become?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parentage {
+    /// The caller's.
+    Ours,
+    /// The caller's parent's (CLONE_PARENT).
+    Sibling,
+}
+
+/// clone3 without a stack of its own, as fork does it, into new `namespaces` (CLONE_NEW* flags)
+/// and, on a cgroup v2 host, into `cgroup`.
+///
+/// The caller must have one thread only: the child has a copy of this thread and of every lock as
+/// it was.
+pub fn clone_process(
+    namespaces: u64,
+    cgroup: Option<BorrowedFd<'_>>,
+    parentage: Parentage,
+) -> Result<Cloned> {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: all-zero is a valid clone_args: no flag, no stack, no tid.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = namespaces | u64::from(libc::CLONE_PIDFD.unsigned_abs());
+    arguments.pidfd = (&raw mut pidfd) as u64;
+    match parentage {
+        Parentage::Ours => arguments.exit_signal = u64::from(libc::SIGCHLD.unsigned_abs()),
+        // With CLONE_PARENT the exit signal is that of the caller and must be 0 here.
+        Parentage::Sibling => arguments.flags |= u64::from(libc::CLONE_PARENT.unsigned_abs()),
+    }
+    if let Some(cgroup) = cgroup {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
+    }
+    // SAFETY: like fork: no CLONE_VM, so the child works on a copy of our memory, on our stack.
+    // The struct is of the size given and outlives the call.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>())
+    };
+    match answer(returned)? {
+        0 => Ok(Cloned::Child),
+        pid => Ok(Cloned::Parent {
+            pid: i32::try_from(pid).map_err(|_| super::Errno::RANGE)?,
+            // SAFETY: the kernel has just put a new descriptor there, and nobody else knows it.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+        }),
+    }
+}
+
+/// Ends this process at once, without running destructors or flushing what the parent will flush.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit does not return and touches no memory.
+    unsafe { libc::_exit(status) }
+}
+
+/// Puts a copy of `file` at the descriptor `number`, open across execve.
+pub fn duplicate_to(file: impl AsFd, number: i32) -> Result<()> {
+    let raw = file.as_fd().as_raw_fd();
+    if raw == number {
+        // SAFETY: fcntl(F_SETFD) takes integers only.
+        return answer(unsafe { libc::fcntl(raw, libc::F_SETFD, 0) }.into()).map(drop);
+    }
+    // SAFETY: dup2 takes two integers. What was open at `number` is one of 0, 1, 2, which no
+    // owner in this program holds.
+    answer(unsafe { libc::dup2(raw, number) }.into()).map(drop)
+}
+
+/// Marks every descriptor from `first` on close-on-exec: close_range(2), Linux 5.11.
+pub fn close_on_exec_from(first: u32) -> Result<()> {
+    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+    // SAFETY: takes integers only; nothing is closed yet.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    answer(returned).map(drop)
+}
+
+/// Sets one resource limit of the calling process.
+pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the struct outlives the call; no old limit is asked for.
+    let returned = unsafe { libc::prlimit64(0, resource, &raw const limit, std::ptr::null_mut()) };
+    answer(returned.into()).map(drop)
+}
+
+/// Sets the execution domain (personality(2)).
+pub fn set_personality(persona: u64) -> Result<()> {
+    // SAFETY: takes an integer only.
+    answer(unsafe { libc::personality(persona) }.into()).map(drop)
+}
+
+/// Sets the I/O priority of the calling process (ioprio_set(2)).
+pub fn set_io_priority(class_and_level: i32) -> Result<()> {
+    const IOPRIO_WHO_PROCESS: i32 = 1;
+    // SAFETY: takes integers only.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, class_and_level) };
+    answer(returned).map(drop)
+}
+
+/// A new session keyring named `name`, so that the container cannot reach the caller's keys.
+pub fn join_session_keyring(name: &std::ffi::CStr) -> Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: i32 = 1;
+    // SAFETY: the name is a C string that outlives the call.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.as_ptr()) };
+    answer(returned).map(drop)
+}
+
+/// Waits for process `pid` and returns its wait status, as waitpid(2) gives it.
+pub fn wait(pid: i32) -> Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the status outlives the call.
+        match answer(unsafe { libc::waitpid(pid, &raw mut status, 0) }.into()) {
+            Err(super::Errno::INTR) => {}
+            other => return other.map(|_| status),
+        }
+    }
+}
+
+/// Unblocks every signal, and gives SIGPIPE its default again.
+///
+/// Rust's runtime ignores SIGPIPE before main, and what is ignored stays so over execve: every
+/// pipeline in the container would behave oddly.
+pub fn default_signals() {
+    // SAFETY: the set is initialised by sigemptyset before it is read; no handler is installed.
+    unsafe {
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}

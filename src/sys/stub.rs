@@ -1,0 +1,213 @@
+//! The last step before the container's program: a tiny program of our own, sealed in memory.
+//!
+//! An entry point `#!/proc/self/exe` makes the kernel execute whatever the calling process runs.
+//! Were that rrun, the container would run rrun from the host's file, and could open and
+//! overwrite it (CVE-2019-5736). So no container path is ever executed from rrun's own image:
+//! rrun executes this stub from a sealed memfd, and the stub executes the path.
+//!
+//! The stub takes its orders in its argument list: `argv[0]` is [`STUB_MARK`], `argv[1]` the path,
+//! the rest is the program's own argument list. A stub that is started without the mark (as
+//! an interpreter, so by itself) exits. When execve fails it writes the errno, 4 bytes, to the
+//! report descriptor, which closes on success.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::{Errno, Result, answer};
+
+/// What `argv[0]` of the stub must be.
+pub const STUB_MARK: &CStr = c"\x01";
+
+/// Where in the code the report descriptor's number stands: its first four bytes.
+const NUMBER_AT: usize = 0;
+
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".pushsection .rodata.rrun_stub, \"a\"",
+    ".globl rrun_stub_start",
+    ".globl rrun_stub_end",
+    "rrun_stub_start:",
+    ".long 0",
+    ".long 0",
+    // Entry: rsp points at argc, argv follows, then a null, then the environment.
+    "mov r12, [rsp]",
+    "cmp r12, 3",
+    "jb 2f",
+    "mov rax, [rsp + 8]",
+    "cmp word ptr [rax], 1", // the mark: byte 1, then the end of the text
+    "jne 2f",
+    "mov r13d, dword ptr [rip + rrun_stub_start]",
+    // fcntl(report, F_SETFD, FD_CLOEXEC)
+    "mov eax, 72",
+    "mov edi, r13d",
+    "mov esi, 2",
+    "mov edx, 1",
+    "syscall",
+    // execve(argv[1], argv + 2, environment)
+    "mov eax, 59",
+    "mov rdi, [rsp + 16]",
+    "lea rsi, [rsp + 24]",
+    "lea rdx, [rsp + 8*r12 + 16]",
+    "syscall",
+    // write(report, -errno, 4)
+    "neg eax",
+    "push rax",
+    "mov eax, 1",
+    "mov edi, r13d",
+    "mov rsi, rsp",
+    "mov edx, 4",
+    "syscall",
+    "2:",
+    // exit_group(127)
+    "mov eax, 231",
+    "mov edi, 127",
+    "syscall",
+    "ud2",
+    "rrun_stub_end:",
+    ".popsection",
+);
+
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".pushsection .rodata.rrun_stub, \"a\"",
+    ".globl rrun_stub_start",
+    ".globl rrun_stub_end",
+    ".balign 8",
+    "rrun_stub_start:",
+    ".long 0",
+    ".long 0",
+    "ldr x19, [sp]",
+    "cmp x19, #3",
+    "b.lo 2f",
+    "ldr x9, [sp, #8]",
+    "ldrh w10, [x9]",
+    "cmp w10, #1",
+    "b.ne 2f",
+    "adr x9, rrun_stub_start",
+    "ldr w20, [x9]",
+    // fcntl(report, F_SETFD, FD_CLOEXEC)
+    "mov x8, #25",
+    "mov w0, w20",
+    "mov x1, #2",
+    "mov x2, #1",
+    "svc #0",
+    // execve(argv[1], argv + 2, environment)
+    "mov x8, #221",
+    "ldr x0, [sp, #16]",
+    "add x1, sp, #24",
+    "add x2, sp, x19, lsl #3",
+    "add x2, x2, #16",
+    "svc #0",
+    // write(report, -errno, 4)
+    "neg w9, w0",
+    "str w9, [sp, #-16]!",
+    "mov x8, #64",
+    "mov w0, w20",
+    "mov x1, sp",
+    "mov x2, #4",
+    "svc #0",
+    "2:",
+    // exit_group(127)
+    "mov x8, #94",
+    "mov x0, #127",
+    "svc #0",
+    "brk #0",
+    "rrun_stub_end:",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    static rrun_stub_start: u8;
+    static rrun_stub_end: u8;
+}
+
+/// The stub's machine code, as the linker put it into our own read-only data.
+fn code() -> &'static [u8] {
+    // SAFETY: both symbols bound one run of read-only bytes in this program.
+    unsafe {
+        let start = &raw const rrun_stub_start;
+        let length = (&raw const rrun_stub_end).offset_from(start);
+        std::slice::from_raw_parts(start, length.unsigned_abs())
+    }
+}
+
+/// The smallest ELF file around `code`: a header, one loadable segment, nothing else.
+fn elf(report: u32) -> Vec<u8> {
+    const HEADERS: u64 = 64 + 56;
+    const LOADED_AT: u64 = 0x40_0000;
+    const MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+    let code = code();
+    let total = HEADERS + code.len() as u64;
+    let mut file = Vec::with_capacity(256);
+    // e_ident: 64 bits, little endian, version 1; then ET_EXEC, machine, version, entry.
+    file.extend_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+    file.extend_from_slice(&2u16.to_le_bytes());
+    file.extend_from_slice(&MACHINE.to_le_bytes());
+    file.extend_from_slice(&1u32.to_le_bytes());
+    file.extend_from_slice(&(LOADED_AT + HEADERS + 8).to_le_bytes());
+    file.extend_from_slice(&64u64.to_le_bytes()); // the program header follows
+    file.extend_from_slice(&0u64.to_le_bytes());
+    file.extend_from_slice(&0u32.to_le_bytes());
+    for half in [64u16, 56, 1, 64, 0, 0] {
+        file.extend_from_slice(&half.to_le_bytes());
+    }
+    // PT_LOAD, readable and executable, the whole file.
+    file.extend_from_slice(&1u32.to_le_bytes());
+    file.extend_from_slice(&5u32.to_le_bytes());
+    for word in [0, LOADED_AT, LOADED_AT, total, total, 0x1000] {
+        file.extend_from_slice(&u64::to_le_bytes(word));
+    }
+    let at = file.len() + NUMBER_AT;
+    file.extend_from_slice(code);
+    file[at..at + 4].copy_from_slice(&report.to_le_bytes());
+    file
+}
+
+/// Makes the sealed stub that reports to the descriptor `report`.
+pub fn make(report: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let stub = rustix::fs::memfd_create("rrun-stub", flags)?;
+    let file = elf(report.as_raw_fd().unsigned_abs());
+    if rustix::io::write(&stub, &file)? != file.len() {
+        return Err(Errno::NOSPC);
+    }
+    rustix::fs::fcntl_add_seals(
+        &stub,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    Ok(stub)
+}
+
+/// A null-terminated list of C strings for execve.
+#[derive(Debug)]
+pub struct StringList {
+    _texts: Vec<CString>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl StringList {
+    /// Makes the list of `texts`.
+    pub fn new(texts: Vec<CString>) -> Self {
+        let mut pointers: Vec<_> = texts.iter().map(|text| text.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Self { _texts: texts, pointers }
+    }
+}
+
+/// Executes `stub`; on success this does not return.
+pub fn execute(stub: impl AsFd, arguments: &StringList, environment: &StringList) -> Errno {
+    // SAFETY: both lists are null-terminated, of C strings that live as long as the lists.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            stub.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            arguments.pointers.as_ptr(),
+            environment.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    answer(returned).err().unwrap_or(Errno::IO)
+}

@@ -15,17 +15,7 @@ use super::attributes::{Attributes, Step};
 use super::data::Ways;
 use super::descent::{Descent, LOST_AND_FOUND, NameBuffer, is_dot, open_directory, open_one};
 use super::link::Links;
-use super::{TreeError, joined, shown};
-
-/// What the source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A tree as a process sees it: a volume, a merged overlay.
-    Tree,
-    /// One layer of an overlay, opened directly: its whiteouts (character devices 0:0) and the
-    /// overlay's own extended attributes are not content.
-    Layer,
-}
+use super::{SourceKind, TreeError, joined, shown};
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -29,9 +29,19 @@ use rustix::io::Errno;
 
 use crate::sys::errno::words;
 
-pub use copy::{Copied, SourceKind, copy};
+pub use copy::{Copied, copy};
 pub use remove::{Spare, clear, remove};
 pub use size::{Size, is_empty, size};
+
+/// What the source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A tree as a process sees it: a volume, a merged overlay.
+    Tree,
+    /// One layer of an overlay, opened directly: its whiteouts (character devices 0:0) and the
+    /// overlay's own extended attributes are not content.
+    Layer,
+}
 
 /// Why a tree could not be copied, removed or measured. The path is relative to its top.
 #[derive(Debug, thiserror::Error)]

@@ -131,9 +131,14 @@ fn one_of_each(top: &Path) {
     let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     set_xattr(&at("suid"), "security.capability", capability);
     // user::rw- user:1:r-- group::r-- mask::r-- other::---, and a default for what comes in.
-    let acl = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";
-    set_xattr(&at("dir/sub/deep"), "system.posix_acl_access", acl);
-    set_xattr(&at("dir/sub"), "system.posix_acl_default", acl);
+    let acl = [
+        &b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff"[..],
+        b"\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff",
+        b"\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff",
+    ]
+    .concat();
+    set_xattr(&at("dir/sub/deep"), "system.posix_acl_access", &acl);
+    set_xattr(&at("dir/sub"), "system.posix_acl_default", &acl);
     let mut all = paths(top);
     all.reverse();
     for (number, path) in all.iter().enumerate() {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{failure, lock_failure, volumes, write_failure};
+use super::start::{failure, lock_failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
 use crate::config::volume_option::{VolumeOptionError, parse_label, parse_option};
 use crate::say::failure::{Failure, Status};
 use crate::store::Durability;
-use crate::volume::hold::StoreAlone;
-use crate::volume::store::{NewVolume, Novelty};
+use crate::volume::create::{NewVolume, Novelty};
+use crate::volume::lock::StoreAlone;
 
 /// Create a volume
 ///
@@ -47,7 +47,7 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
         driver: cmd.driver,
         options: pairs(&cmd.opt, parse_option, &wanted)?,
         labels: pairs(&cmd.label, parse_label, &wanted)?,
-        ..NewVolume::anonymous(None, Durability::Kept)
+        ..NewVolume::anonymous(Durability::Kept)
     };
     let wish = NewVolume { name, ..wish };
     let volumes = volumes(cx)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::shown::{Inspected, json};
-use super::{failure, named, volumes, write_failure};
+use super::start::{failure, named, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::say::failure::Failure;
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{container_exists, failure, volumes, write_failure};
+use super::start::{container_exists, failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::say::failure::Failure;
 use crate::volume::filter::ListFilter;

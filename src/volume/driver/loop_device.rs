@@ -29,23 +29,23 @@ pub(super) struct LoopDevice {
     _open: File,
 }
 
-fn failed(error: std::io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
+fn failed(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// Attaches `image`, or finds the device that it is attached to already.
 pub(super) fn attach(image: &Path, access: LoopAccess) -> Result<LoopDevice, Errno> {
     // One at a time. The lock is on a description of its own: the device keeps the other open.
-    let turn = File::open(image).map_err(failed)?;
+    let turn = File::open(image).map_err(|e| failed(&e))?;
     rustix::io::retry_on_intr(|| rustix::fs::flock(&turn, FlockOperation::LockExclusive))?;
     let writable = access == LoopAccess::ReadWrite;
-    let backing = File::options().read(true).write(writable).open(image).map_err(failed)?;
-    let seen = backing.metadata().map_err(failed)?;
+    let backing = File::options().read(true).write(writable).open(image).map_err(|e| failed(&e))?;
+    let seen = backing.metadata().map_err(|e| failed(&e))?;
     if let Some(device) = find((seen.dev(), seen.ino()), access)? {
         return Ok(device);
     }
     let control = File::options().read(true).write(true).open("/dev/loop-control");
-    let control = control.map_err(failed)?;
+    let control = control.map_err(|e| failed(&e))?;
     let flags = match access {
         LoopAccess::ReadWrite => LO_FLAGS_AUTOCLEAR,
         LoopAccess::ReadOnly => LO_FLAGS_AUTOCLEAR | LO_FLAGS_READ_ONLY,
@@ -65,8 +65,8 @@ pub(super) fn attach(image: &Path, access: LoopAccess) -> Result<LoopDevice, Err
 
 /// The device that has the file. One that cannot be written is of no use for writing: EROFS.
 fn find(file: (u64, u64), access: LoopAccess) -> Result<Option<LoopDevice>, Errno> {
-    for entry in std::fs::read_dir("/sys/block").map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
+    for entry in std::fs::read_dir("/sys/block").map_err(|e| failed(&e))? {
+        let name = entry.map_err(|e| failed(&e))?.file_name();
         let attached = name.as_encoded_bytes().starts_with(b"loop")
             && Path::new("/sys/block").join(&name).join("loop").exists();
         if !attached {

@@ -1,5 +1,11 @@
 //! The command line of `rrun`: one file a command, nothing else here than the way to it.
 
+pub mod images;
+pub mod import;
+pub mod load;
+pub mod rmi;
+pub mod save;
+pub mod tag;
 pub mod volume;
 
 use crate::say::{failure::Failure, output::Output};

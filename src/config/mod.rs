@@ -4,15 +4,15 @@
 //! looks at the file system or the kernel.
 
 pub mod capability;
-pub mod default_spec;
 pub mod cgroup;
+pub mod default_spec;
 #[cfg(feature = "containers")]
 pub mod mount_flag;
 pub mod mount_option;
 pub mod name;
+pub mod nearest;
 pub mod oci;
 pub mod passwd;
-pub mod nearest;
 pub mod path;
 pub mod propagation;
 #[cfg(feature = "containers")]

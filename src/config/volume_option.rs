@@ -54,11 +54,13 @@ impl VolumeOptionError {
                      o: --opt o={key}"
                 ),
             }),
-            Self::Missing(key) => Some(match *key {
-                "device" => "a tmpfs has no device but needs a word for it: --opt device=tmpfs",
-                _ => "for a directory of the host: --opt type=none --opt o=bind --opt device=/DIR",
-            })
-            .map(str::to_owned),
+            Self::Missing("device") => {
+                Some("a tmpfs has no device but needs a word for it: --opt device=tmpfs".into())
+            }
+            Self::Missing(_) => Some(
+                "for a directory of the host: --opt type=none --opt o=bind --opt device=/DIR"
+                    .into(),
+            ),
             _ => None,
         }
     }

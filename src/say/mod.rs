@@ -1,10 +1,20 @@
 //! Words for people: failures, plans, tables. Nothing here acts.
 
+#[cfg(feature = "containers")]
+pub mod age;
 pub mod call;
 pub mod failure;
+#[cfg(feature = "containers")]
+pub mod list;
 pub mod nearest;
 #[cfg(feature = "containers")]
 pub mod output;
+#[cfg(feature = "containers")]
+pub mod progress;
 pub mod setup;
 #[cfg(feature = "containers")]
 pub mod size;
+#[cfg(feature = "containers")]
+pub mod table;
+#[cfg(feature = "containers")]
+pub mod template;

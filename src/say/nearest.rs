@@ -1,11 +1,20 @@
-//! The known word that comes nearest to a mistyped one.
+//! The words for a slip of the finger.
 
-/// The nearest of `known`, if it is near enough to be meant.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+use crate::config::nearest::nearest;
+
+/// `did you mean size?`, if there is a word near `word` among `known`.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, known).map(|near| format!("did you mean {near}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A near word is told, a strange one is left alone.
+    #[test]
+    fn words() {
+        assert_eq!(did_you_mean("sise", ["size", "mode"]).as_deref(), Some("did you mean size?"));
+        assert_eq!(did_you_mean("banana", ["size", "mode"]), None);
+    }
 }

@@ -123,7 +123,7 @@ fn how_far(path: &Path) -> Option<String> {
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    match super::nearest::nearest(first, names.iter().map(String::as_str)) {
+    match crate::config::nearest::nearest(first, names.iter().map(String::as_str)) {
         Some(near) => Some(format!("did you mean {}?", exists.join(near).display())),
         None => {
             Some(format!("{} exists, {} does not", exists.display(), exists.join(first).display()))
@@ -148,6 +148,6 @@ fn nearest_parameter(key: &str) -> Option<String> {
         "lowerdir",
         "upperdir",
     ];
-    let near = super::nearest::nearest(key, KNOWN)?;
+    let near = crate::config::nearest::nearest(key, KNOWN)?;
     (near != key).then(|| format!("did you mean {near}?"))
 }

@@ -1,0 +1,100 @@
+//! `rrun load`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use super::{Context, Outcome};
+use crate::image::layer::LeftOut;
+use crate::image::load::{LoadError, Loaded};
+use crate::image::store::Published;
+use crate::image::{ImageStore, Limits};
+use crate::say::failure::Failure;
+use crate::say::progress::Progress;
+
+/// Load images that other tools saved
+///
+/// Takes an OCI layout (a directory or an archive) or a Docker archive, plain or compressed with
+/// gzip or zstd. Every digest is verified.
+#[derive(Debug, clap::Args)]
+pub struct Cmd {
+    /// Read from this file or directory instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
+    let wanted = match &cmd.input {
+        Some(path) => format!("load {}", path.display()),
+        None => "load from standard input".into(),
+    };
+    let failed = |cause: &dyn std::fmt::Display| Failure::new(wanted.as_str(), cause);
+    let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
+    let loaded = match &cmd.input {
+        Some(path) => from_path(&store, path, cmd).map_err(|e| failed(&e))?,
+        None if io::stdin().is_terminal() => {
+            return Err(failed(&"requested load from stdin, but stdin is empty")
+                .hint("rrun load -i FILE, or rrun load < FILE"));
+        }
+        None => store
+            .load(Progress::over(io::stdin(), None, shown(cmd)), &Limits::default())
+            .map_err(|e| failed(&e))?,
+    };
+    warn_left_out(cx, &loaded.left_out);
+    for image in &loaded.images {
+        for line in lines(image) {
+            cx.out.line(line).map_err(|e| failed(&e))?;
+        }
+    }
+    Ok(0)
+}
+
+fn shown(cmd: &Cmd) -> Option<&'static str> {
+    (!cmd.quiet).then_some("loading")
+}
+
+fn from_path(store: &ImageStore, path: &Path, cmd: &Cmd) -> Result<Loaded, LoadError> {
+    if path.is_dir() {
+        return store.load_directory(path, &Limits::default());
+    }
+    let read = |source| LoadError::Read { path: path.display().to_string(), source };
+    let file = File::open(path).map_err(read)?;
+    let length = file.metadata().map_err(read)?.len();
+    let input = Progress::over(file, Some(length), shown(cmd));
+    store.load(input, &Limits::default())
+}
+
+/// What Docker says about a loaded image.
+fn lines(image: &Published) -> Vec<String> {
+    let taken = image.taken.iter().map(|(name, loser)| {
+        format!(
+            "The image {name} already exists, renaming the old one with ID {loser} to empty string"
+        )
+    });
+    let mut lines: Vec<String> = taken.collect();
+    lines.extend(image.references.iter().map(|name| format!("Loaded image: {name}")));
+    if image.references.is_empty() {
+        lines.push(format!("Loaded image ID: {}", image.id));
+    }
+    lines
+}
+
+/// Tells what of an image could not be made here.
+pub(super) fn warn_left_out(cx: &Context, left_out: &LeftOut) {
+    if left_out.devices > 0 {
+        cx.out.warning(format_args!(
+            "{} device nodes were left out: making them needs more rights",
+            left_out.devices
+        ));
+    }
+    if left_out.xattrs > 0 {
+        cx.out.warning(format_args!(
+            "{} extended attributes were left out: the file system or the rights refuse them",
+            left_out.xattrs
+        ));
+    }
+}

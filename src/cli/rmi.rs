@@ -1,0 +1,49 @@
+//! `rrun rmi`.
+
+use super::{Context, Outcome};
+use crate::image::store::{Force, Removed, User};
+use crate::image::{ImageError, ImageStore};
+use crate::say::failure::Failure;
+
+/// Remove images
+///
+/// A name is taken away from its image; with the last one the image goes, and what no other image
+/// shares with it. An image that a container uses stays.
+#[derive(Debug, clap::Args)]
+pub struct Cmd {
+    /// Take away all names at once, also those of an image that a stopped container uses (which
+    /// itself then stays), and be content with images that do not exist
+    #[arg(short, long)]
+    force: bool,
+    /// The images, by name or id
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+/// Runs the command. `users` tells which containers use which images, under the images' lock.
+pub fn run(cmd: &Cmd, cx: &Context, users: impl Fn() -> Result<Vec<User>, ImageError>) -> Outcome {
+    let force = if cmd.force { Force::Yes } else { Force::No };
+    let store = ImageStore::open(&cx.store).map_err(|e| Failure::new("remove images", e))?;
+    let mut status = 0;
+    for name in &cmd.images {
+        let failed =
+            |cause: &dyn std::fmt::Display| Failure::new(format!("remove image {name}"), cause);
+        let removed = match store.remove(name, force, &users) {
+            Ok(removed) => removed,
+            Err(e) => {
+                let missing = matches!(e, ImageError::NotFound(_));
+                cx.out.failure(&failed(&e));
+                status |= u8::from(!(missing && cmd.force));
+                continue;
+            }
+        };
+        for step in removed {
+            let line = match step {
+                Removed::Untagged(name) => format!("Untagged: {name}"),
+                Removed::Deleted(digest) => format!("Deleted: {digest}"),
+            };
+            cx.out.line(line).map_err(|e| failed(&e))?;
+        }
+    }
+    Ok(status)
+}

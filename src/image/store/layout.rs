@@ -1,0 +1,118 @@
+//! The files of an OCI image layout: `oci-layout`, `index.json`, `blobs/sha256/…`.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, OciLayoutBuilder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::ImageError;
+use crate::image::digest::Digest;
+use crate::store::{self, Durability, StoreError};
+
+/// The largest index, manifest or configuration that is read into memory.
+pub const MAX_JSON_BYTES: u64 = 16 << 20;
+
+/// A directory with an image layout in it.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Opens the layout at `root`; what is missing of it is made.
+    pub fn open(root: PathBuf) -> Result<Self, ImageError> {
+        let blobs = root.join("blobs/sha256");
+        let marker = root.join("oci-layout");
+        if !marker.exists() {
+            fs::create_dir_all(&blobs).map_err(|e| StoreError::io("mkdir", &blobs, e))?;
+            let layout = OciLayoutBuilder::default()
+                .image_layout_version("1.0.0")
+                .build()
+                .map_err(|e| ImageError::build("layout", e))?;
+            store::write_record(&marker, &layout, Durability::Kept)?;
+        }
+        Ok(Self { root })
+    }
+
+    /// Its directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where all blobs are.
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    /// The file of a blob.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    /// All entries of the index, also those that other tools made.
+    pub fn read_index(&self) -> Result<Vec<Descriptor>, ImageError> {
+        let index: Option<ImageIndex> = store::read_record(&self.index_path())?;
+        Ok(index.map(|i| i.manifests().clone()).unwrap_or_default())
+    }
+
+    /// Replaces the index.
+    pub fn write_index(&self, manifests: Vec<Descriptor>) -> Result<(), ImageError> {
+        let index = ImageIndexBuilder::default()
+            .schema_version(2u32)
+            .media_type("application/vnd.oci.image.index.v1+json")
+            .manifests(manifests)
+            .build()
+            .map_err(|e| ImageError::build("index", e))?;
+        // By way of a value, whose keys are sorted: the same index is the same text.
+        let value = serde_json::to_value(&index).map_err(|e| ImageError::build("index", e))?;
+        Ok(store::write_record(&self.index_path(), &value, Durability::Kept)?)
+    }
+
+    /// Reads and checks a small blob.
+    pub fn read_json<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        digest: &Digest,
+    ) -> Result<T, ImageError> {
+        let bytes = self.read_blob(what, digest)?;
+        serde_json::from_slice(&bytes).map_err(|e| ImageError::damaged(what, digest, e))
+    }
+
+    /// Reads and checks a small blob as it is.
+    pub fn read_blob(&self, what: &'static str, digest: &Digest) -> Result<Vec<u8>, ImageError> {
+        let path = self.blob_path(digest);
+        let bytes = read_bounded(&path)?;
+        if Digest::of(&bytes) != *digest {
+            return Err(ImageError::damaged(what, digest, "its content has another digest"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Reads a file that must be small.
+pub fn read_bounded(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let file = fs::File::open(path).map_err(|e| StoreError::io("open", path, e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_JSON_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| StoreError::io("read", path, e))?;
+    if bytes.len() as u64 > MAX_JSON_BYTES {
+        let too_big = std::io::Error::from(std::io::ErrorKind::FileTooLarge);
+        return Err(StoreError::io("read", path, too_big));
+    }
+    Ok(bytes)
+}
+
+/// The text of a value with sorted keys, so that its digest depends on its content alone.
+pub fn canonical(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ImageError> {
+    serde_json::to_value(value)
+        .and_then(|v| serde_json::to_vec(&v))
+        .map_err(|e| ImageError::build(what, e))
+}

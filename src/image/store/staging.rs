@@ -1,0 +1,256 @@
+//! Where a command builds what it will add: a directory that nobody looks into.
+//!
+//! It is locked for as long as the command lives. Who finds one that is not locked has found what
+//! a dead command left, and removes it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, MediaType};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::image::{LayerRecord, read_layer_record};
+use super::{ImageError, ImageStore};
+use crate::image::archive::compression::{self, Compression, Unpacker};
+use crate::image::archive::tee::{Keep, Passed, Tee};
+use crate::image::archive::{ArchiveError, Reader};
+use crate::image::digest::Digest;
+use crate::image::layer::{self, LayerError, LeftOut, remove};
+use crate::image::limits::Limits;
+use crate::store::{self, Durability, LockKind, StoreError};
+
+/// How such directories are called.
+pub const PREFIX: &str = ".new-";
+
+/// A command's own directory; what is left in it goes when it is dropped.
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    directory: OwnedFd,
+    counter: u64,
+}
+
+/// A layer that is unpacked and waits to be put in place.
+#[derive(Debug, Clone)]
+pub struct LayerBlob {
+    /// The descriptor of its blob.
+    pub descriptor: Descriptor,
+    /// The digest of its blob.
+    pub digest: Digest,
+    /// The digest of what it unpacks to.
+    pub diff_id: Digest,
+    /// What could not be unpacked here.
+    pub left_out: LeftOut,
+}
+
+/// Where a layer's archive is.
+pub enum LayerOrigin {
+    /// Somewhere else; it is copied.
+    Stream(Box<dyn Read>),
+    /// In the staging directory; it is renamed.
+    Staged(PathBuf),
+}
+
+impl ImageStore {
+    /// Is a layer in place, unpacked from this very blob, which is there too?
+    pub fn has_layer_of(&self, diff_id: &Digest, blob: &Digest) -> bool {
+        let record = read_layer_record(&self.layer_record_path(diff_id));
+        let same = record.is_some_and(|r| r.blob == *blob);
+        same && self.has_layer(diff_id) && self.blob_path(blob).exists()
+    }
+
+    /// Makes a directory for a command's work.
+    pub fn stage(&self) -> Result<Staging, ImageError> {
+        // Shared: the sweep must not see it between mkdir and flock.
+        let _held = store::lock(&self.lock_path(), LockKind::Shared)?;
+        let made = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(&self.layers)
+            .map_err(|e| StoreError::io("mkdir", &self.layers, e))?;
+        let directory = open_directory(made.path())?;
+        rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| StoreError::io("flock", made.path(), e))?;
+        Ok(Staging { path: made.keep(), directory, counter: 0 })
+    }
+}
+
+impl Staging {
+    /// The directory's descriptor.
+    pub fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    /// A name that is not used yet.
+    pub fn fresh_path(&mut self, what: &str) -> PathBuf {
+        self.counter += 1;
+        self.path.join(format!("{what}-{}", self.counter))
+    }
+
+    /// Where a blob waits.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.path.join(format!("blob.{}", digest.hex()))
+    }
+
+    /// Where a layer waits.
+    pub fn layer_path(&self, diff_id: &Digest) -> PathBuf {
+        self.path.join(format!("layer.{}", diff_id.hex()))
+    }
+
+    /// Where a layer's record waits.
+    pub fn record_path(&self, diff_id: &Digest) -> PathBuf {
+        self.path.join(format!("layer.{}.json", diff_id.hex()))
+    }
+
+    /// Adds a small blob.
+    pub fn add_blob(&self, bytes: &[u8]) -> Result<Digest, ImageError> {
+        let digest = Digest::of(bytes);
+        let path = self.blob_path(&digest);
+        fs::write(&path, bytes).map_err(|e| StoreError::io("write", path, e))?;
+        Ok(digest)
+    }
+
+    /// Is a layer staged already, unpacked from this very blob?
+    pub fn has_layer(&self, diff_id: &Digest, blob: &Digest) -> bool {
+        read_layer_record(&self.record_path(diff_id)).is_some_and(|r| r.blob == *blob)
+    }
+
+    /// Reads a layer's archive, packed or not: keeps it as a blob and unpacks it, in one pass.
+    pub fn add_layer(
+        &mut self,
+        input: impl Read,
+        limits: &Limits,
+    ) -> Result<LayerBlob, ImageError> {
+        let blob = self.fresh_path("blob");
+        let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
+        self.take_layer(input, Keep::In(file), &blob, limits)
+    }
+
+    /// The same for a layer whose file may lie here already: then that file becomes the blob.
+    pub fn add_layer_from(
+        &mut self,
+        origin: LayerOrigin,
+        limits: &Limits,
+    ) -> Result<LayerBlob, ImageError> {
+        match origin {
+            LayerOrigin::Stream(stream) => self.add_layer(stream, limits),
+            LayerOrigin::Staged(path) => {
+                let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
+                self.take_layer(file, Keep::Digest, &path, limits)
+            }
+        }
+    }
+
+    fn take_layer(
+        &mut self,
+        input: impl Read,
+        keep: Keep,
+        blob: &Path,
+        limits: &Limits,
+    ) -> Result<LayerBlob, ImageError> {
+        let root = self.fresh_path("layer");
+        fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
+        let layer = receive(input, keep, open_directory(&root)?, limits)?;
+        let digest = layer.blob.digest;
+        rename(blob, &self.blob_path(&digest))?;
+        let target = self.layer_path(&layer.diff_id);
+        if target.exists() {
+            remove_directory(&root)?;
+        } else {
+            rename(&root, &target)?;
+        }
+        let record = LayerRecord {
+            size_bytes: layer.unpacked.size_bytes,
+            entries: layer.unpacked.entries,
+            blob: digest.clone(),
+        };
+        // The sync of all at the end makes it durable.
+        store::write_record(&self.record_path(&layer.diff_id), &record, Durability::Passing)?;
+        let media_type = media_type(layer.compression);
+        Ok(LayerBlob {
+            descriptor: descriptor(media_type, &digest, layer.blob.size_bytes)?,
+            digest,
+            diff_id: layer.diff_id,
+            left_out: layer.unpacked.left_out,
+        })
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept by the next command.
+        let _ = remove_directory(&self.path);
+    }
+}
+
+struct Received {
+    blob: Passed,
+    diff_id: Digest,
+    compression: Compression,
+    unpacked: layer::Unpacked,
+}
+
+/// The two streams of a layer: what came in, and what it unpacks to, which is the same stream if
+/// it is not packed. Both are hashed to their very ends, past the end of the archive.
+fn receive(
+    input: impl Read,
+    keep: Keep,
+    directory: OwnedFd,
+    limits: &Limits,
+) -> Result<Received, ImageError> {
+    let read = |e| ImageError::Layer(LayerError::Archive(ArchiveError::Read(e)));
+    let (compression, input) = compression::look(input).map_err(read)?;
+    let tee = Tee::new(input, keep, limits.bytes).map_err(read)?;
+    if compression == Compression::None {
+        let mut archive = Reader::new(tee);
+        let unpacked = layer::unpack(&mut archive, directory, limits)?;
+        let blob = archive.into_inner().finish().map_err(read)?;
+        return Ok(Received { diff_id: blob.digest.clone(), blob, compression, unpacked });
+    }
+    let taken = tee.taken();
+    let unpacker = Unpacker::new(tee, compression, taken, limits).map_err(read)?;
+    let inner = Tee::new(unpacker, Keep::Digest, limits.bytes).map_err(read)?;
+    let mut archive = Reader::new(inner);
+    let unpacked = layer::unpack(&mut archive, directory, limits)?;
+    let (diff, unpacker) = archive.into_inner().finish_with_input().map_err(read)?;
+    let blob = unpacker.into_inner().finish().map_err(read)?;
+    Ok(Received { blob, diff_id: diff.digest, compression, unpacked })
+}
+
+fn media_type(compression: Compression) -> MediaType {
+    match compression {
+        Compression::None => MediaType::ImageLayer,
+        Compression::Gzip => MediaType::ImageLayerGzip,
+        Compression::Zstd => MediaType::ImageLayerZstd,
+    }
+}
+
+/// A descriptor of a blob of ours.
+pub fn descriptor(
+    media_type: MediaType,
+    digest: &Digest,
+    size_bytes: u64,
+) -> Result<Descriptor, ImageError> {
+    let digest: oci_spec::image::Digest =
+        digest.to_string().parse().map_err(|e| ImageError::build("descriptor", Box::new(e)))?;
+    Ok(Descriptor::new(media_type, size_bytes, digest))
+}
+
+/// Opens a directory of ours.
+pub fn open_directory(path: &Path) -> Result<OwnedFd, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|e| StoreError::io("open", path, e))
+}
+
+/// Renames within the store.
+pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|e| StoreError::io("rename", to, e))
+}
+
+/// Removes a directory of the store with all that is in it.
+pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    remove::tree(open_directory(parent)?, name.as_encoded_bytes())
+        .map_err(|e| StoreError::io("remove", path, e))
+}

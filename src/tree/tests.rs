@@ -361,3 +361,43 @@ fn mount_points_are_not_crossed() {
     assert_eq!(size(open(from.path()).as_fd()).unwrap(), Size::default());
     rustix::mount::unmount(&place, rustix::mount::UnmountFlags::empty()).unwrap();
 }
+
+/// podman 2023-0778: a file that becomes a link while it is copied gives the link or the file,
+/// never what the link leads to.
+#[test]
+fn a_file_swapped_for_a_link() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (from, outside) = (quick_scratch(), quick_scratch());
+    let (file, other) = (from.path().join("f"), from.path().join("other"));
+    fs::write(&file, "inside").unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    symlink(outside.path().join("secret"), &other).unwrap();
+    let stop = AtomicBool::new(false);
+    let (mut links, mut files) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                rustix::fs::renameat_with(CWD, &file, CWD, &other, flags).unwrap();
+            }
+        });
+        for _ in 0..500 {
+            let to = quick_scratch();
+            match copied(from.path(), to.path(), SourceKind::Tree) {
+                Ok(_) => {}
+                Err(e) => assert!(matches!(e.errno(), Some(libc::EINVAL | libc::ELOOP)), "{e}"),
+            }
+            for path in paths(to.path()).into_iter().skip(1) {
+                let path = to.path().join(path);
+                if fs::symlink_metadata(&path).unwrap().is_symlink() {
+                    links += 1;
+                } else {
+                    files += 1;
+                    assert_eq!(fs::read(&path).unwrap(), b"inside");
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(links > 0 && files > 0, "{links} links, {files} files");
+}

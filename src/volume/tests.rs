@@ -180,6 +180,23 @@ fn removal_and_references() {
     assert_eq!(fs::read_dir(bench.store.root().join("volumes")).unwrap().count(), 0);
 }
 
+/// moby 2021-41091: nobody else reaches a file below the store, set-user-id or not.
+#[test]
+fn a_store_is_closed_to_others() {
+    use std::os::unix::process::CommandExt;
+    if !is_root("volume::tests::a_store_is_closed_to_others") {
+        return;
+    }
+    let bench = Bench::new();
+    fs::set_permissions(&bench.root, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = bench.data(&bench.make("data", &[])).join("suid");
+    fs::copy("/bin/true", &file).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
+    let ran = std::process::Command::new(&file).uid(65534).gid(65534).status();
+    assert_eq!(ran.unwrap_err().raw_os_error(), Some(libc::EACCES));
+    assert!(std::process::Command::new(&file).status().unwrap().success());
+}
+
 /// What commands that died have left is found, deleted, and never listed.
 #[test]
 fn leftovers_are_swept() {

@@ -8,6 +8,7 @@
 pub mod local;
 mod loop_device;
 mod mount;
+pub mod resolve;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -107,7 +108,7 @@ impl MountError {
         }
     }
 
-    /// Is it that something is not there? Never a reason for the status 127 (V8.03).
+    /// The kernel's error number, where it refused the mount.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Refused { errno, .. } => Some(errno.raw_os_error()),

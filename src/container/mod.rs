@@ -2,12 +2,24 @@
 //! the config a plan.
 //!
 //! ```text
-//! options ──▶ storage (which mount is what) ──▶ create (record, volumes) ──▶ spec ──▶ start
+//! options ──▶ draft (which mount is what) ──▶ create (record, volumes) ──▶ spec ──▶ start
 //! ```
 
+mod address;
+pub mod create;
+pub mod draft;
 pub mod error;
+mod host_devices;
+mod identity;
+mod mounts;
+pub mod name;
 pub mod options;
+mod propagation;
 pub mod record;
+mod spec;
+mod storage;
 pub mod store;
+mod user;
+mod view;
 
 pub use error::ContainerError;

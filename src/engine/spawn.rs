@@ -129,21 +129,27 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
     let wires = match Wires::new(plan) {
         Ok(wires) => wires,
         Err(error) => {
-            host.undo.run();
+            undo_all(&mut host);
             return Err(error);
         }
     };
-    match clone(&mut host, clone_step, &wires, given.hook_state.clone()) {
+    match clone(&mut host, clone_step, &wires) {
         Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
         Ok(Cloned::Parent { pid, pidfd }) => {
             host.links.hook_state = given.hook_state;
             Parent { host, pid, pidfd }.go_on(clone_step, wires)
         }
         Err(error) => {
-            host.undo.run();
+            undo_all(&mut host);
             Err(error)
         }
     }
+}
+
+/// Undoes what the host made for a container that does not come to be. What fails here is not
+/// told: the failure that led here is.
+fn undo_all(host: &mut Apply<'_>) {
+    let _ = host.undo.run();
 }
 
 /// The host's steps before the clone; returns the number of the clone.
@@ -153,21 +159,16 @@ fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
             return Ok(index);
         }
         if let Err(fault) = host.step(index) {
-            host.undo.run();
+            undo_all(host);
             let (errno, words) = (fault.errno, fault.words);
             return Err(SpawnError::Step(StepFailure { step: index, errno, words }));
         }
     }
-    host.undo.run();
+    undo_all(host);
     Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
 }
 
-fn clone(
-    host: &mut Apply<'_>,
-    index: usize,
-    wires: &Wires,
-    _hook_state: HookState,
-) -> Result<Cloned, SpawnError> {
+fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
     let Op::Clone(spec) = &host.plan.steps[index].op else {
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
@@ -405,7 +406,7 @@ impl Parent<'_> {
                 other
             }
         };
-        self.host.undo.run();
+        undo_all(&mut self.host);
         error
     }
 }

@@ -17,8 +17,9 @@ use crate::config::request::CopyUp;
 use crate::store::{self, Durability, Store};
 use crate::sys::path::node;
 use crate::volume::copy_up::{self, ImageDirectory};
-use crate::volume::hold::StoreAlone;
-use crate::volume::store::{Novelty, VolumeStore};
+use crate::volume::create::Novelty;
+use crate::volume::lock::StoreAlone;
+use crate::volume::store::VolumeStore;
 
 /// A container that was made, and what its maker should hear.
 #[derive(Debug)]
@@ -155,18 +156,20 @@ impl Making<'_> {
 
     fn fill_volume(&self, draft: &Draft, wish: &VolumeWish) -> Result<(), ContainerError> {
         let resolve = super::address::of_host;
+        // What another container's copy-up left when it broke off is nobody's content.
+        let mend = || Ok(copy_up::mend(&self.volumes, &wish.name, &resolve)?);
         if wish.copy_up == CopyUp::No {
-            return Ok(copy_up::mend(&self.volumes, &wish.name, &resolve)?);
+            return mend();
         }
         let place = draft
             .view
             .lookup(&wish.target)
             .map_err(|e| ContainerError::io("openat2", wish.target.as_str(), e))?;
-        let Some(place) = place else { return Ok(()) };
+        let Some(place) = place else { return mend() };
         let kind = node(&place).map_err(|e| ContainerError::io("fstat", wish.target.as_str(), e))?;
         if kind.kind != rustix::fs::FileType::Directory {
             // V5.16: there is nothing to copy; the start will say that it does not fit.
-            return Ok(());
+            return mend();
         }
         let from = ImageDirectory {
             directory: place.as_fd(),

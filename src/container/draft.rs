@@ -20,9 +20,10 @@ use crate::config::request::{
 use crate::image::{Image, ImageStore};
 use crate::store::{Durability, Store};
 use crate::volume::VolumeError;
+use crate::volume::create::NewVolume;
 use crate::volume::driver::Driver;
 use crate::volume::record::{ANONYMOUS_LABEL, Origin};
-use crate::volume::store::{NewVolume, VolumeStore};
+use crate::volume::store::VolumeStore;
 
 /// A volume that the container will use.
 #[derive(Debug, Clone)]
@@ -227,7 +228,7 @@ impl Draft {
                     container: self.record.id.clone(),
                     path: target.to_string(),
                 };
-                NewVolume::anonymous(Some(origin), durability)
+                NewVolume { origin: Some(origin), ..NewVolume::anonymous(durability) }
             }
         };
         new.driver = volume.driver.clone().unwrap_or_default();

@@ -28,13 +28,22 @@ pub struct Table {
 impl Table {
     /// The table of `actor` for `plan`. What the host opens early is the child's too.
     pub fn new(plan: &Plan, actor: Actor) -> Self {
+        let clone = plan.steps.iter().position(|step| matches!(step.op, Op::Clone(_)));
+        let clone = clone.unwrap_or(0);
         let mut last_use = vec![0; plan.slots.len()];
         for (index, step) in plan.steps.iter().enumerate() {
-            let counts = step.actor == actor || matches!(step.op, Op::Clone(_));
-            if counts {
-                makes(&step.op).iter().for_each(|slot| last_use[slot.0 as usize] = index);
-                uses(&step.op).iter().for_each(|(slot, _)| last_use[slot.0 as usize] = index);
-            }
+            let here = match (step.actor == actor || index == clone, actor) {
+                (true, _) => index,
+                // What the child uses is inherited: the host has to have it open at the clone.
+                (false, Actor::Host) => clone,
+                (false, Actor::Child) => continue,
+            };
+            let mut used = |slot: Slot| {
+                let last = &mut last_use[slot.0 as usize];
+                *last = here.max(*last);
+            };
+            makes(&step.op).iter().for_each(&mut used);
+            uses(&step.op).iter().for_each(|(slot, _)| used(slot));
         }
         let mut table =
             Self { entries: Vec::new(), last_use, ends: vec![Vec::new(); plan.steps.len()] };

@@ -91,8 +91,9 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
             continue;
         }
         let later = kind == "tmpfs" && has_later_below(mounts, index, &target.path);
-        let delayed = later && options.top.set & attribute::RDONLY != 0;
+        let delayed = later && options.is_read_only();
         if delayed {
+            options.below.set &= !attribute::RDONLY;
             options.top.set &= !attribute::RDONLY;
         }
         let fs =
@@ -110,17 +111,18 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
     devices::outside_our_dev(c, mounted.dev)?;
     for (tree, origin) in read_only_last {
         c.plan.origin(&origin);
-        make_read_only(c, tree);
+        let because = "read-only last: the places for the mounts below had to be made in it first";
+        make_read_only(c, tree, because);
     }
     Ok(mounted)
 }
 
-fn make_read_only(c: &mut Compiler<'_>, tree: Slot) {
+fn make_read_only(c: &mut Compiler<'_>, tree: Slot, because: &'static str) {
     let attributes = Attributes { set: attribute::RDONLY, clear: 0 };
     let change = Change { attributes, ..Change::default() };
     c.push(
         Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
-        "read-only last: the places for the mounts below had to be made in it first",
+        because,
     );
 }
 
@@ -131,7 +133,8 @@ fn has_later_below(mounts: &[Mount], index: usize, path: &RootPath) -> bool {
         })
 }
 
-fn is_bind(mount: &Mount, options: &MountOptions) -> bool {
+/// Is it a bind? The words `bind` and `rbind` say so, or a source without a type.
+pub fn is_bind(mount: &Mount, options: &MountOptions) -> bool {
     let plain = matches!(mount.typ().as_deref(), None | Some("none" | "bind" | ""));
     options.bind.is_some() || (plain && mount.source().is_some())
 }
@@ -188,18 +191,25 @@ pub(super) fn file_system_tree(
     c.push(Op::CreateFilesystem { context }, "all its parameters are set");
     let tree = c.plan.slot(SlotKind::Tree);
     let nodes = target.path.as_str() == "/dev" && fs.kind == "tmpfs";
-    let attributes = options.below.then(options.top).set;
+    let copies = options.copy_up && !target.path.is_root();
+    let mut attributes = options.below.then(options.top).set;
+    if copies {
+        attributes &= !attribute::RDONLY;
+    }
     c.push(
         Op::MountDetached { context, tree, attributes },
         "its flags are there from the start; nobody can see it yet",
     );
-    if options.copy_up && !target.path.is_root() {
+    if copies {
         c.push(Op::CopyUp { from: place, tree }, "tmpcopyup: what the mount would hide is kept");
+        if options.is_read_only() {
+            make_read_only(c, tree, "read-only last: what is kept had to be written first");
+        }
     }
     if nodes {
         devices::in_our_dev(c, tree)?;
     }
-    if let Some(&propagation) = options.propagation.last() {
+    for &propagation in &options.propagation {
         set_propagation(c, tree, propagation);
     }
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");

@@ -214,7 +214,7 @@ pub(super) fn file_system_tree(
     }
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
     if target.path.is_root() {
-        c.root = tree;
+        c.root_is_covered_by(tree);
     }
     Ok(tree)
 }
@@ -267,11 +267,6 @@ fn masked<'a>(c: &Compiler<'a>) -> &'a [String] {
     linux.and_then(|l| l.masked_paths().as_deref()).unwrap_or_default()
 }
 
-/// Does anything have to be hidden?
-pub(super) fn has_masks(c: &Compiler<'_>) -> bool {
-    !masked(c).is_empty()
-}
-
 /// The host's /dev/null and an empty directory, made before anything of the container is there.
 pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
     if masked(c).is_empty() {
@@ -315,6 +310,7 @@ pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
         Op::Attach { tree: empty, place },
         "before Linux 6.15 only an attached tree can be cloned",
     );
+    c.covers += 1;
     Some(Masks { null, empty })
 }
 

@@ -149,10 +149,10 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "pivot_root takes the working directory for both places, so none for the old root is needed",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
-    if super::mounts::has_masks(c) {
+    for _ in 0..c.covers {
         c.push(
             Op::DetachCover,
-            "umount2 takes the topmost mount of a place: here the empty file system of the masks",
+            "umount2 takes the topmost mount of a place: first what lay between the two roots",
         );
     }
     c.push(Op::DetachOldRoot, "the host's whole tree is below here until it is detached");

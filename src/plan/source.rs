@@ -60,7 +60,7 @@ pub(super) fn bind(
     c.push(pin, target.because());
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
     if target.path.is_root() {
-        c.root = tree;
+        c.root_is_covered_by(tree);
     }
     Ok(())
 }

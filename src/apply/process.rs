@@ -92,7 +92,7 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
         Op::SetWorkingDirectory { path } => set_working_directory(path),
         Op::NoNewPrivileges => done(sys::set_no_new_privileges()),
         Op::LoadSeccomp { program, flags } => {
-            done(sys::load_seccomp(&program.0, *flags).map(|_| ()))
+            done(crate::sys::seccomp::load_filter(&program.0, *flags).map(drop))
         }
         _ => return None,
     })

@@ -29,21 +29,17 @@ impl Table {
     /// The table of `actor` for `plan`. What the host opens early is the child's too.
     pub fn new(plan: &Plan, actor: Actor) -> Self {
         let clone = plan.steps.iter().position(|step| matches!(step.op, Op::Clone(_)));
-        let clone = clone.unwrap_or(0);
         let mut last_use = vec![0; plan.slots.len()];
         for (index, step) in plan.steps.iter().enumerate() {
-            let here = match (step.actor == actor || index == clone, actor) {
-                (true, _) => index,
-                // What the child uses is inherited: the host has to have it open at the clone.
-                (false, Actor::Host) => clone,
-                (false, Actor::Child) => continue,
+            // What the child will use the host keeps open until the child has inherited it.
+            let needed_at = match clone {
+                Some(clone) if step.actor != actor && actor == Actor::Host => clone,
+                _ => index,
             };
-            let mut used = |slot: Slot| {
+            for slot in makes(&step.op).iter().chain(uses(&step.op).iter().map(|(slot, _)| slot)) {
                 let last = &mut last_use[slot.0 as usize];
-                *last = here.max(*last);
-            };
-            makes(&step.op).iter().for_each(&mut used);
-            uses(&step.op).iter().for_each(|(slot, _)| used(slot));
+                *last = needed_at.max(*last);
+            }
         }
         let mut table =
             Self { entries: Vec::new(), last_use, ends: vec![Vec::new(); plan.steps.len()] };

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rrun::config::cgroup::path::CgroupPath;
 use rrun::config::name::ContainerId;
 use rrun::config::oci;
-use rrun::engine::bundle::{self, Bundle};
+use rrun::engine::bundle::{self, Bundle, Surroundings};
 use rrun::engine::state::Claim;
 use rrun::facts::Kernel;
 use rrun::say::setup;
@@ -74,7 +75,14 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
         eprintln!("warning: ignoring unknown or unavailable capabilities: [{unknown}]");
     }
     let bundle = Bundle::new(directory, config.spec);
-    let plan = bundle::plan_of(&bundle, kernel).map_err(|e| format!("cannot run {id}: {e}"))?;
+    // An id cannot begin with a dot.
+    let surroundings = Surroundings {
+        kernel,
+        cgroup: CgroupPath::of_oci_id(&id),
+        seccomp_cache: &root.join(".seccomp"),
+    };
+    let plan =
+        bundle::plan_of(&bundle, surroundings).map_err(|e| format!("cannot run {id}: {e}"))?;
     let _claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {

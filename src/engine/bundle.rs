@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
 
+use super::resources::{self, ResourceError};
 use super::signals::Signals;
 use super::spawn::{Given, Running, SpawnError, report, spawn};
 use super::supervise::{Streams, exit_status, supervise};
 use super::terminal::{Output, Terminal};
 use crate::apply::hook::{self, HookState};
-use crate::apply::report::Tracing;
+use crate::apply::report::{Report, Tracing};
+use crate::config::cgroup::path::CgroupPath;
 use crate::config::mount_option::MountOptions;
 use crate::config::path::HostPath;
 use crate::facts::sources::SourceReader;
@@ -27,6 +29,9 @@ pub enum PlanError {
     /// The config cannot be compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The config asks for what this host cannot give.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
     /// The plan contradicts itself: a mistake of ours, found before anything was done.
     #[error("the plan is unsound, which is a mistake in rrun: {0}")]
     Unsound(#[from] Unsound),
@@ -72,7 +77,7 @@ pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
         Some(reader.read(source))
     };
     let sources = spec.mounts().iter().flatten().map(read).collect();
-    Facts { kernel, sources, ..Facts::default() }
+    Facts { kernel, cgroups: crate::facts::cgroup::read(), sources }
 }
 
 /// Compiles and checks a plan.
@@ -82,17 +87,29 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
+/// What a runtime has for its containers beside their bundles.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The running kernel.
+    pub kernel: Kernel,
+    /// Where the container's cgroup is made if its config does not say it.
+    pub cgroup: CgroupPath,
+    /// Where compiled filters of system calls are kept.
+    pub seccomp_cache: &'a Path,
+}
+
 /// The plan of a bundle as `rrun-oci` runs it.
-pub fn plan_of(bundle: &Bundle, kernel: Kernel) -> Result<Plan, PlanError> {
+pub fn plan_of(bundle: &Bundle, surroundings: Surroundings<'_>) -> Result<Plan, PlanError> {
     let root = bundle.root()?;
-    let facts = facts(&bundle.spec, kernel, root.as_path());
+    let facts = facts(&bundle.spec, surroundings.kernel, root.as_path());
+    let cgroup = resources::cgroup(&bundle.spec, &facts.cgroups, surroundings.cgroup)?;
     plan(&Input {
         spec: &bundle.spec,
         facts: &facts,
         root: RootSource::Directory(root),
         mounts: &[],
-        seccomp: None,
-        cgroup: crate::plan::cgroup::CgroupRequest::default(),
+        seccomp: resources::seccomp(&bundle.spec, surroundings.seccomp_cache)?,
+        cgroup,
         stdio: Stdio::Inherited,
         lifetime: Lifetime::Supervised,
     })
@@ -120,13 +137,22 @@ pub struct Ended {
 
 /// Runs a bundle's container with the caller's own streams, to its end.
 pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> {
+    run_reported(bundle, plan, id, &report(plan, Tracing::Off)?)
+}
+
+/// As [`run`], with a report of the caller's: it stays readable however the run ends.
+pub fn run_reported(
+    bundle: &Bundle,
+    plan: &Plan,
+    id: &str,
+    report: &Report,
+) -> Result<Ended, SpawnError> {
     let prepared = |errno| SpawnError::Prepare { call: "signalfd", errno };
     let mut signals =
         Signals::block().map_err(|e| prepared(rustix::io::Errno::from_raw_os_error(e as i32)))?;
-    let report = report(plan, Tracing::Off)?;
     let state = hook_state(bundle, id);
     let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
-    let mut running = spawn(plan, given, &report)?;
+    let mut running = spawn(plan, given, report)?;
     let mut streams = Streams::default();
     let mut terminal = None;
     if let Some(inner) = &running.terminal {
@@ -137,8 +163,10 @@ pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> 
     }
     let wait_status = supervise(&running, &mut signals, streams, terminal.as_ref());
     drop(terminal);
-    running.undo.run();
     let mut warnings = late_warnings(&running);
+    if let Err(error) = running.undo.run() {
+        warnings.push(error.to_string());
+    }
     warnings.extend(poststop(bundle, &state));
     let wait_status = wait_status.map_err(|errno| SpawnError::Prepare { call: "poll", errno })?;
     Ok(Ended { status: exit_status(wait_status), warnings })

@@ -3,8 +3,7 @@
 //! Not here: what is done on either side of the clone (`apply`), and why (`plan`).
 
 pub mod bundle;
-pub mod cgroup;
-pub mod device_filter;
+pub mod resources;
 pub mod seccomp;
 pub mod signals;
 pub mod spawn;

@@ -15,7 +15,7 @@ use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
 use crate::apply::host::Links;
 use crate::apply::process::end_child;
-use crate::apply::report::{Report, StepFailure, Tracing};
+use crate::apply::report::{Report, StepFailure, Taken, Tracing};
 use crate::apply::table::Table;
 use crate::plan::Slot;
 use crate::plan::step::{Actor, CloneSpec, Op, Plan};
@@ -129,21 +129,27 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
     let wires = match Wires::new(plan) {
         Ok(wires) => wires,
         Err(error) => {
-            host.undo.run();
+            undo_all(&mut host);
             return Err(error);
         }
     };
-    match clone(&mut host, clone_step, &wires, given.hook_state.clone()) {
+    match clone(&mut host, clone_step, &wires) {
         Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
         Ok(Cloned::Parent { pid, pidfd }) => {
             host.links.hook_state = given.hook_state;
             Parent { host, pid, pidfd }.go_on(clone_step, wires)
         }
         Err(error) => {
-            host.undo.run();
+            undo_all(&mut host);
             Err(error)
         }
     }
+}
+
+/// Undoes what the host made for a container that does not come to be. What fails here is not
+/// told: the failure that led here is.
+fn undo_all(host: &mut Apply<'_>) {
+    let _ = host.undo.run();
 }
 
 /// The host's steps before the clone; returns the number of the clone.
@@ -153,21 +159,16 @@ fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
             return Ok(index);
         }
         if let Err(fault) = host.step(index) {
-            host.undo.run();
+            undo_all(host);
             let (errno, words) = (fault.errno, fault.words);
             return Err(SpawnError::Step(StepFailure { step: index, errno, words }));
         }
     }
-    host.undo.run();
+    undo_all(host);
     Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
 }
 
-fn clone(
-    host: &mut Apply<'_>,
-    index: usize,
-    wires: &Wires,
-    _hook_state: HookState,
-) -> Result<Cloned, SpawnError> {
+fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
     let Op::Clone(spec) = &host.plan.steps[index].op else {
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
@@ -178,7 +179,7 @@ fn clone(
         clone_here(host, spec)
     };
     let outcome = match &answer {
-        Ok(_) => Ok(crate::apply::report::Taken::Done),
+        Ok(_) => Ok(Taken::Done),
         Err(errno) => Err((*errno).into()),
     };
     if !matches!(answer, Ok(Cloned::Child)) {
@@ -363,13 +364,19 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// A Sync is the child's to report: its step number is where the child is.
+    /// Whether a Sync fails is decided on the child's side; who waits in it answers for it.
     fn quiet_step(&mut self, index: usize, both: bool) -> crate::apply::Outcome {
-        if both {
-            let plan = self.host.plan;
-            return crate::apply::host::perform(&mut self.host, &plan.steps[index].op);
+        if !both {
+            return self.host.step_beside(index);
         }
-        self.host.step_unreported(index)
+        let op = &self.host.plan.steps[index].op;
+        let waits = matches!(op, Op::Sync { waits: Actor::Host, .. });
+        let started = if waits { self.host.report.begin_beside(index) } else { 0 };
+        let outcome = crate::apply::host::perform(&mut self.host, op);
+        if waits {
+            self.host.report.end_beside(index, started, &outcome);
+        }
+        outcome
     }
 
     fn child_failure(&self) -> Option<StepFailure> {
@@ -386,11 +393,15 @@ impl Parent<'_> {
         }
         if length == errno.len() {
             let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+            self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
         match self.host.report.current_step() {
             Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
-            _ => Ok(()),
+            _ => {
+                self.host.report.end_for_child(exec, &Ok(Taken::Done));
+                Ok(())
+            }
         }
     }
 
@@ -405,7 +416,7 @@ impl Parent<'_> {
                 other
             }
         };
-        self.host.undo.run();
+        undo_all(&mut self.host);
         error
     }
 }

@@ -4,11 +4,13 @@ use super::builder::Builder;
 use super::compile::Compiler;
 use super::error::CompileError;
 use super::mounts::Target;
-use super::step::{Change, Missing, Op, Parameter, Slot, SlotKind, Source};
+use super::step::{Change, DeviceProgram, Missing, Op, Parameter, Slot, SlotKind, Source};
+use crate::config::cgroup::layout::{Kind, Version};
+use crate::config::cgroup::limits::CgroupWrite;
+use crate::config::cgroup::site::Site;
 use crate::config::mount_option::{Attributes, MountOptions, attribute};
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
-use crate::facts::CgroupHost;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
@@ -16,14 +18,12 @@ use crate::sys::path::Links;
 /// A directory of one hierarchy, and what is written into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CgroupDirectory {
-    /// The hierarchy's directory name below /sys/fs/cgroup (`memory`, `cpu,cpuacct`); empty on v2.
-    pub hierarchy: String,
-    /// The directory on the host.
-    pub path: HostPath,
-    /// Files and values, in order.
-    pub writes: Vec<(String, String)>,
-    /// The device filter, as instructions for bpf(2); v2 only.
-    pub devices: Option<Vec<u64>>,
+    /// Where it is made.
+    pub site: Site,
+    /// The limits that are written here, in order.
+    pub limits: Vec<CgroupWrite>,
+    /// The device filter; v2 only.
+    pub devices: Option<DeviceProgram>,
 }
 
 /// The cgroup of a container: a directory in each hierarchy that is used. None for no cgroup.
@@ -45,43 +45,51 @@ impl CgroupRequest {
 pub(super) struct Prepared {
     /// The child is born into this one.
     pub(super) born_into: Option<Slot>,
-    /// The host moves the child into these.
+    /// The host moves the child into these, and the child has to wait for that before it makes its
+    /// cgroup namespace.
     pub(super) joined_by_host: Vec<Slot>,
-    /// The child has to wait for that before it makes its cgroup namespace.
-    pub(super) join_after_clone: bool,
+    /// Limits that would refuse the process itself.
+    pub(super) written_after_clone: Vec<(Slot, CgroupWrite)>,
+}
+
+impl Prepared {
+    /// Does the child have to wait for the host?
+    pub(super) fn child_waits(&self) -> bool {
+        !self.joined_by_host.is_empty() || !self.written_after_clone.is_empty()
+    }
 }
 
 /// Makes the cgroup and sets its limits, before there is a process to be limited.
 pub(super) fn prepare(c: &mut Compiler<'_>) -> Prepared {
     let mut prepared = Prepared::default();
-    let born_into = matches!(c.input.facts.cgroups, CgroupHost::V2 { .. });
-    for directory in c.input.cgroup.directories.clone() {
+    for directory in &c.input.cgroup.directories {
         let slot = make(&mut c.plan, directory);
-        if born_into {
+        if c.input.facts.cgroups.kind() == Kind::V2 {
             prepared.born_into = Some(slot);
         } else {
             prepared.joined_by_host.push(slot);
-            prepared.join_after_clone = true;
         }
+        let late = directory.limits.iter().filter(|limit| limit.waits_for_process());
+        prepared.written_after_clone.extend(late.map(|limit| (slot, limit.clone())));
     }
     prepared
 }
 
-fn make(plan: &mut Builder, directory: CgroupDirectory) -> Slot {
+fn make(plan: &mut Builder, directory: &CgroupDirectory) -> Slot {
     let cgroup = plan.slot(SlotKind::Cgroup);
     plan.origin_text("/linux/cgroupsPath");
     plan.early(
-        Op::MakeCgroup { cgroup, path: directory.path },
+        Op::MakeCgroup { cgroup, site: Box::new(directory.site.clone()) },
         "limits and a kill of all processes need a cgroup of the container's own",
     );
     plan.origin_text("/linux/resources");
-    for (file, value) in directory.writes {
+    for limit in directory.limits.iter().filter(|limit| !limit.waits_for_process()) {
         plan.early(
-            Op::WriteCgroup { cgroup, file, value },
+            Op::WriteCgroup { cgroup, limit: Box::new(limit.clone()) },
             "set before the process exists, so that it never runs without its limit",
         );
     }
-    if let Some(program) = directory.devices {
+    if let Some(program) = directory.devices.clone() {
         plan.early(
             Op::CgroupDevices { cgroup, program },
             "a node made in the container must not open a device that was not given to it",
@@ -97,22 +105,25 @@ pub(super) fn mount(
     options: &MountOptions,
 ) -> Result<(), CompileError> {
     let own_view = c.namespaces.is_own(Namespace::Cgroup);
-    match &c.input.facts.cgroups {
-        CgroupHost::V2 { .. } if own_view && !c.namespaces.is_own(Namespace::User) => {
+    match c.input.facts.cgroups.kind() {
+        Kind::V2 if own_view && !c.namespaces.is_own(Namespace::User) => {
             let fs = super::mounts::NewFs { kind: "cgroup2", source: Some("cgroup"), data: &[] };
             super::mounts::file_system(c, target, options, &fs)
         }
-        CgroupHost::V2 { mount } => {
-            let inside = if own_view { c.input.cgroup.directories.first() } else { None };
+        Kind::V2 => {
+            let inside = c.input.cgroup.directories.first().filter(|_| own_view);
+            let unified = c.input.facts.cgroups.unified.as_ref();
             let source = match inside {
-                Some(directory) => directory.path.clone(),
-                None => HostPath::new(mount.clone()),
+                Some(directory) => Some(directory.site.directory()),
+                None => unified.map(|unified| unified.hierarchy.mount.as_path()),
             };
-            show(c, source, target.path.clone(), options.top);
+            if let Some(source) = source.map(HostPath::new) {
+                show(c, source, target.path.clone(), options.top);
+            }
             Ok(())
         }
-        CgroupHost::V1OrHybrid => hierarchies(c, target, options),
-        CgroupHost::None => {
+        Kind::V1 | Kind::Hybrid => hierarchies(c, target, options),
+        Kind::None => {
             // A host without cgroups has nothing to show: an empty read-only directory.
             let options = MountOptions { data: Vec::new(), ..options.clone() };
             super::mounts::file_system(c, target, &options, &EMPTY_TMPFS)
@@ -133,17 +144,16 @@ fn hierarchies(
     let writable = Attributes { set: options.top.set & !attribute::RDONLY, clear: 0 };
     let plain = MountOptions { top: writable, ..MountOptions::default() };
     let tree = super::mounts::file_system_tree(c, target, &plain, &EMPTY_TMPFS)?;
-    for directory in directories.into_iter().filter(|d| d.hierarchy != "unified") {
-        let path = format!("{}/{}", target.path, directory.hierarchy);
-        show(c, directory.path, RootPath::clean(&path), options.top);
+    for CgroupDirectory { site, .. } in
+        directories.iter().filter(|directory| directory.site.version == Version::V1)
+    {
+        let name = site.name();
+        let path = format!("{}/{name}", target.path);
+        show(c, HostPath::new(site.directory()), RootPath::clean(&path), options.top);
         // cpu,cpuacct is looked for under both names.
-        for name in directory.hierarchy.split(',').filter(|_| directory.hierarchy.contains(',')) {
+        for part in name.split(',').filter(|_| name.contains(',')) {
             c.push(
-                Op::MakeLink {
-                    directory: tree,
-                    name: name.into(),
-                    target: directory.hierarchy.clone(),
-                },
+                Op::MakeLink { directory: tree, name: part.into(), target: name.into() },
                 "programs look for a controller under its own name, also when it shares a mount",
             );
         }

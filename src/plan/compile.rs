@@ -82,7 +82,14 @@ impl Input<'_> {
     /// What asked for the mount with this number.
     pub(super) fn mount_origin(&self, index: usize) -> Origin {
         let note = self.mounts.get(index).and_then(|note| note.origin.clone());
-        note.unwrap_or_else(|| Origin::new(&format!("/mounts/{index}")))
+        note.unwrap_or_else(|| {
+            let mount = self.spec.mounts().as_ref().and_then(|mounts| mounts.get(index));
+            let Some(mount) = mount else { return Origin::new(&format!("/mounts/{index}")) };
+            // A number alone would have to be looked up in the config.
+            let kind = mount.typ().as_deref().filter(|kind| !kind.is_empty() && *kind != "none");
+            let target = mount.destination().display();
+            Origin::new(&format!("/mounts/{index} ({} on {target})", kind.unwrap_or("bind")))
+        })
     }
 
     /// The process of the config.

@@ -120,10 +120,7 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
 fn make_read_only(c: &mut Compiler<'_>, tree: Slot, because: &'static str) {
     let attributes = Attributes { set: attribute::RDONLY, clear: 0 };
     let change = Change { attributes, ..Change::default() };
-    c.push(
-        Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
-        because,
-    );
+    c.push(Op::SetAttributes { tree, change, recursion: Recursion::TopOnly }, because);
 }
 
 fn has_later_below(mounts: &[Mount], index: usize, path: &RootPath) -> bool {

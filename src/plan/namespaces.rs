@@ -5,8 +5,8 @@ use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType};
 use super::compile::{Compiler, Input, Lifetime};
 use super::error::CompileError;
 use super::step::{Actor, CloneSpec, IdRange, Op, Slot, SlotKind};
+use crate::config::cgroup::layout::Kind;
 use crate::config::path::HostPath;
-use crate::facts::CgroupHost;
 use crate::sys::namespace::Namespace;
 
 /// The namespaces of a container.
@@ -135,7 +135,8 @@ pub(super) fn clone_child(
     cgroup: super::cgroup::Prepared,
 ) -> Result<(), CompileError> {
     let time_offsets = time_offsets(c)?;
-    let later = |kind: &Namespace| *kind == Namespace::Cgroup && cgroup.join_after_clone;
+    let joined_later = !cgroup.joined_by_host.is_empty();
+    let later = |kind: &Namespace| *kind == Namespace::Cgroup && joined_later;
     let spec = CloneSpec {
         new: c.namespaces.new.iter().copied().filter(|kind| !later(kind)).collect(),
         user: slot_of(joined, Namespace::User),
@@ -163,7 +164,14 @@ pub(super) fn clone_child(
             "clone3 can put a child into a v2 cgroup only; v1 hierarchies are joined by pid",
         );
     }
-    if c.namespaces.is_new(Namespace::User) || cgroup.join_after_clone {
+    for (slot, limit) in &cgroup.written_after_clone {
+        c.plan.origin_text("/linux/resources");
+        c.push(
+            Op::WriteCgroup { cgroup: *slot, limit: Box::new(limit.clone()) },
+            "a limit of no processes at all would refuse the container's own",
+        );
+    }
+    if c.namespaces.is_new(Namespace::User) || cgroup.child_waits() {
         c.push(
             Op::Sync { waits: Actor::Child, until: "the host has written id maps and cgroups" },
             "until its ids are mapped the child has no rights in its own namespaces",
@@ -210,7 +218,7 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
             );
         }
     }
-    let own_hierarchies = !matches!(c.input.facts.cgroups, CgroupHost::V2 { .. });
+    let own_hierarchies = c.input.facts.cgroups.kind() != Kind::V2;
     if c.namespaces.is_new(Namespace::Cgroup) && own_hierarchies && c.input.cgroup.is_some() {
         c.push(
             Op::Unshare { kind: Namespace::Cgroup },

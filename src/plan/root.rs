@@ -113,6 +113,10 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
             "layers are given from the topmost to the lowest, then where changes go",
         ));
     }
+    steps.push((
+        Op::Configure { context, key: "source".into(), value: super::cgroup::text("overlay") },
+        "the name that mountinfo shows for it",
+    ));
     for key in ["redirect_dir", "metacopy", "index"] {
         steps.push((
             Op::Configure { context, key: key.into(), value: super::cgroup::text("off") },

@@ -178,8 +178,7 @@ fn changes(c: &mut Compiler<'_>, changed: Changed, options: &MountOptions) {
         }
     };
     let (first, later) = propagations(&options.propagation);
-    let mut whole =
-        Change { attributes: options.below, propagation: first, ..Change::default() };
+    let mut whole = Change { attributes: options.below, propagation: first, ..Change::default() };
     let mut top = Change { attributes: options.top, ..Change::default() };
     if !top.attributes.is_empty() && c.input.facts.kernel.nosymfollow() {
         // Not named means cleared, as with a bind remount.

@@ -10,9 +10,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::config::cgroup::limits::CgroupWrite;
+use crate::config::cgroup::site::Site;
 use crate::config::mount_option::Attributes;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
+use crate::sys::bpf::Instruction;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
@@ -311,11 +314,11 @@ pub enum Op {
     /// A path made read-only by a clone of itself; absent ones skipped.
     ReadOnlyPath { root: Slot, path: RootPath },
     /// A cgroup directory, made with its parents.
-    MakeCgroup { cgroup: Slot, path: HostPath },
+    MakeCgroup { cgroup: Slot, site: Box<Site> },
     /// A limit written to a file of a cgroup.
-    WriteCgroup { cgroup: Slot, file: String, value: String },
+    WriteCgroup { cgroup: Slot, limit: Box<CgroupWrite> },
     /// Which devices the cgroup's processes may use: a program for bpf(2).
-    CgroupDevices { cgroup: Slot, program: Vec<u64> },
+    CgroupDevices { cgroup: Slot, program: DeviceProgram },
     /// The child moved into a cgroup (v1).
     JoinCgroup { cgroup: Slot },
     /// clone3.
@@ -425,6 +428,22 @@ pub enum SetGroups {
     Allowed,
     /// It would be EPERM.
     Denied,
+}
+
+/// Device rules as a program for bpf(2).
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceProgram(pub Rc<Vec<Instruction>>);
+
+impl fmt::Debug for DeviceProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} instructions]", self.0.len())
+    }
+}
+
+impl serde::Serialize for DeviceProgram {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{} instructions", self.0.len()))
+    }
 }
 
 /// A compiled seccomp filter.

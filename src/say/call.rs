@@ -158,15 +158,17 @@ fn host_call(op: &Op) -> Option<String> {
             map(uids),
             map(gids)
         ),
-        Op::MakeCgroup { path, .. } => format!("mkdir(\"{path}\", 0755)"),
-        Op::WriteCgroup { cgroup, file, value } => {
-            format!("write({}/{file}, \"{value}\")", fd(*cgroup))
+        Op::MakeCgroup { site, .. } => {
+            format!("mkdir(\"{}\", 0755)", site.directory().display())
+        }
+        Op::WriteCgroup { cgroup, limit } => {
+            format!("write({}/{}, \"{}\")", fd(*cgroup), limit.file, limit.value)
         }
         Op::CgroupDevices { cgroup, program } => {
             format!(
                 "bpf(BPF_PROG_ATTACH, BPF_CGROUP_DEVICE, {}, {} instructions)",
                 fd(*cgroup),
-                program.len()
+                program.0.len()
             )
         }
         Op::JoinCgroup { cgroup } => format!("write({}/cgroup.procs, pid)", fd(*cgroup)),

@@ -124,15 +124,3 @@ pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: pointer and length are those of the slice.
     answer(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }).map(drop)
 }
-
-/// Loads a seccomp filter: `program` is a row of `struct sock_filter`, 8 bytes each.
-/// With SECCOMP_FILTER_FLAG_NEW_LISTENER in `flags` the listener's descriptor is returned.
-pub fn load_seccomp(program: &[[u8; 8]], flags: u32) -> Result<i64> {
-    let length = u16::try_from(program.len()).map_err(|_| super::Errno::INVAL)?;
-    let filter = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut().cast() };
-    // SAFETY: the kernel copies `len` instructions of 8 bytes and changes nothing.
-    let returned = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter)
-    };
-    answer(returned)
-}

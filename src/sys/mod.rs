@@ -5,9 +5,9 @@
 
 pub mod bpf;
 pub mod credentials;
+pub mod errno;
 pub mod loop_device;
 pub mod mount;
-pub mod mount_attribute;
 pub mod namespace;
 pub mod page;
 pub mod path;

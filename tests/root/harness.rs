@@ -87,6 +87,11 @@ impl Bundle {
         Self { directory, config }
     }
 
+    /// The container's id: also its cgroup's name, so no other's.
+    pub fn id(&self) -> &str {
+        self.directory.path().file_name().unwrap().to_str().unwrap()
+    }
+
     /// A path in the bundle.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -197,7 +202,8 @@ impl Bundle {
     fn environment(&self, command: &mut Command) {
         let directory = self.text("");
         let directory = directory.trim_end_matches('/');
-        let run = format!("{RRUN_OCI} --root {directory}/state run --bundle {directory} test");
+        let id = self.id();
+        let run = format!("{RRUN_OCI} --root {directory}/state run --bundle {directory} {id}");
         command.env("B", directory).env("RUN", run);
     }
 
@@ -206,7 +212,7 @@ impl Bundle {
         self.write();
         let mut command = Command::new(RRUN_OCI);
         command.arg("--root").arg(self.path("state")).args(["run", "--bundle"]);
-        command.arg(self.path("")).arg("test");
+        command.arg(self.path("")).arg(self.id());
         command
     }
 }
@@ -217,13 +223,20 @@ impl Drop for Bundle {
         if std::thread::panicking() {
             return;
         }
-        let name = self.directory.path().file_name().unwrap().to_str().unwrap().to_owned();
-        let left: Vec<String> = processes_that_mount(&name);
+        let name = self.id();
+        let left: Vec<String> = processes_that_mount(name);
         assert!(left.is_empty(), "processes that are left: {left:?}");
         let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        assert!(!own.contains(&name), "a mount is left on the host:\n{own}");
+        assert!(!own.contains(name), "a mount is left on the host:\n{own}");
         let state: Vec<_> = std::fs::read_dir(self.path("state")).into_iter().flatten().collect();
         assert!(state.is_empty(), "state is left: {state:?}");
+        let hierarchies = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
+        let cgroups: Vec<PathBuf> = hierarchies
+            .map(|entry| entry.unwrap().path().join(name))
+            .chain([Path::new("/sys/fs/cgroup").join(name)])
+            .filter(|path| path.exists())
+            .collect();
+        assert!(cgroups.is_empty(), "cgroups are left: {cgroups:?}");
     }
 }
 

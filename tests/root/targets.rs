@@ -76,11 +76,15 @@ fn the_root_itself() {
     std::fs::copy("/bin/busybox", bundle.path("other/bin/sh")).unwrap();
     std::fs::write(bundle.path("other/mark"), "the other root").unwrap();
     let mounts = bundle.config["mounts"].as_array_mut().unwrap();
-    mounts.insert(0, json!({
-        "type": "bind", "source": other, "destination": "/", "options": ["rbind", "nodev"],
-    }));
+    mounts.insert(
+        0,
+        json!({
+            "type": "bind", "source": other, "destination": "/", "options": ["rbind", "nodev"],
+        }),
+    );
     bundle.bind(&bundle.directory("src"), "/later", &["rbind"]);
-    bundle.sh("read -r x < /mark; echo $x; while read -r l; do echo $l; done < /proc/self/mountinfo");
+    bundle
+        .sh("read -r x < /mark; echo $x; while read -r l; do echo $l; done < /proc/self/mountinfo");
     let ended = bundle.run();
     // `read` gives 1 at the end of a file without a newline, and prints what it got.
     ended.says(&["the other root"]);

@@ -31,9 +31,7 @@ fn mode() {
     bundle.sh("stat -c '%n %a %u:%g' /a /b /c /made /made/deep; cat /proc/self/mountinfo; \
         dd if=/dev/zero of=/c/big bs=100k count=1");
     let ended = bundle.run();
-    ended.says(&[
-        "/a 700 0:0\n/b 2751 0:0\n/c 711 7:8\n/made 755 0:0\n/made/deep 1777 0:0\n",
-    ]);
+    ended.says(&["/a 700 0:0\n/b 2751 0:0\n/c 711 7:8\n/made 755 0:0\n/made/deep 1777 0:0\n"]);
     assert!(ended.err.contains("No space left on device"), "{}", ended.err);
     assert!(at(&ended.out, "/a").options.contains(&"mode=700".to_owned()), "{}", ended.out);
     assert!(at(&ended.out, "/c").options.contains(&"size=64k".to_owned()), "{}", ended.out);
@@ -123,7 +121,8 @@ fn other_file_systems() {
     let [lower, upper, work] = ["lower", "upper", "work"].map(|name| bundle.text(name));
     let proc = &mut bundle.config["mounts"].as_array_mut().unwrap()[0];
     proc["options"] = json!(["hidepid=2", "nosuid", "nodev", "noexec"]);
-    let words = [format!("lowerdir={lower}"), format!("upperdir={upper}"), format!("workdir={work}")];
+    let words =
+        [format!("lowerdir={lower}"), format!("upperdir={upper}"), format!("workdir={work}")];
     bundle.mount(json!({
         "type": "overlay", "source": "overlay", "destination": "/o", "options": words,
     }));

@@ -31,6 +31,12 @@ pub enum DeviceRuleError {
         /// The number given.
         number: i64,
     },
+    /// More than a program can have.
+    #[error("{rules} device rules are more than a program can hold")]
+    TooMany {
+        /// How many.
+        rules: usize,
+    },
     /// A hole in a rule of many devices.
     #[error("device rule {rule} takes a part of {other} away: cgroup v1 cannot express that")]
     NotOnV1 {
@@ -137,7 +143,6 @@ const fn char_device(major: u32, minor: Option<u32>) -> DeviceRule {
 /// What every container gets: its default devices, and mknod of anything, which is of no use
 /// where opening is refused (packages and archives contain device nodes).
 const DEFAULTS: [DeviceRule; 10] = [
-    DeviceRule { access: Access::MAKE, ..everything(Verdict::Allow) },
     char_device(1, Some(3)), // null
     char_device(1, Some(5)), // zero
     char_device(1, Some(7)), // full
@@ -147,6 +152,7 @@ const DEFAULTS: [DeviceRule; 10] = [
     char_device(5, Some(1)), // console
     char_device(5, Some(2)), // ptmx
     char_device(136, None),  // pts/*
+    DeviceRule { access: Access::MAKE, ..everything(Verdict::Allow) },
 ];
 
 /// The rules of a container: nothing, then the devices that the config puts into its /dev, then
@@ -157,8 +163,7 @@ pub fn rules(
 ) -> Result<Vec<DeviceRule>, DeviceRuleError> {
     let mut rules = vec![everything(Verdict::Deny)];
     for device in listed {
-        let rule = LinuxDeviceCgroup::default();
-        let mut rule = rule;
+        let mut rule = LinuxDeviceCgroup::default();
         rule.set_allow(true).set_typ(Some(device.typ()));
         rule.set_major(Some(device.major())).set_minor(Some(device.minor()));
         rules.extend(from_oci(&rule)?);

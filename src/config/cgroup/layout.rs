@@ -77,6 +77,16 @@ impl CgroupHost {
         host
     }
 
+    /// A pure v2 host, where that is known already: `mount` shows the whole unified hierarchy.
+    pub fn pure_v2(own_cgroups: &str, mount: &Path) -> Self {
+        let own = own_cgroups.lines().find_map(|line| line.strip_prefix("0::"));
+        let whole = Mount { point: mount.into(), fstype: "cgroup2", ..Mount::default() };
+        let hierarchy = own.and_then(|own| whole.unified(own));
+        let unified =
+            hierarchy.map(|hierarchy| Unified { hierarchy, controllers: BTreeSet::new() });
+        Self { v1: BTreeMap::new(), unified }
+    }
+
     /// The same host with the content of `cgroup.controllers` at the unified mount.
     #[must_use]
     pub fn with_controllers(mut self, text: &str) -> Self {
@@ -118,7 +128,7 @@ pub enum Version {
 }
 
 /// A line of mountinfo, as far as it matters here.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Mount<'a> {
     id: &'a str,
     parent: &'a str,
@@ -141,7 +151,8 @@ impl Mount<'_> {
     /// The mount may show a part of the hierarchy only (its root, in a container without a cgroup
     /// namespace). Where we are outside of that part, we take its top.
     fn hierarchy(&self, own: &str) -> Hierarchy {
-        let own = Path::new(own).strip_prefix(&self.root).unwrap_or(Path::new(""));
+        let root = if self.root.as_os_str().is_empty() { Path::new("/") } else { &self.root };
+        let own = Path::new(own).strip_prefix(root).unwrap_or(Path::new(""));
         // After a move of the namespace's root the kernel says `/../x`: not to be had from here.
         let own = if own.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
             own
@@ -256,6 +267,9 @@ mod tests {
         assert_eq!(unified.hierarchy, place("/sys/fs/cgroup", "user.slice/a b.scope"));
         assert_eq!(host.controller("memory"), Some(Version::V2));
         assert_eq!(host.controller("hugetlb"), None);
+        let known = CgroupHost::pure_v2("1:x:/y\n0::/user.slice/a b.scope\n", Path::new("/m"));
+        assert_eq!(known.unified.unwrap().hierarchy, place("/m", "user.slice/a b.scope"));
+        assert_eq!(CgroupHost::pure_v2("1:cpu:/\n", Path::new("/m")).kind(), Kind::None);
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub fn writes(
     }
     if let Some(pids) = resources.pids() {
         let (version, limit) = (writer.find("pids", "pids.limit")?, pids.limit());
-        writer.push("pids", version, "pids.max", or_max(limit));
+        writer.push(("pids", version), "pids.max", or_max(limit));
     }
     if let Some(block_io) = resources.block_io() {
         block_io::writes(block_io, &mut writer)?;
@@ -159,7 +159,7 @@ impl Writer<'_> {
         self.writes.push(write);
     }
 
-    fn push(&mut self, controller: &str, version: Version, file: &str, value: impl ToString) {
+    fn push(&mut self, (controller, version): (&str, Version), file: &str, value: String) {
         self.add(write(controller, version, file, value));
     }
 
@@ -184,7 +184,7 @@ impl Writer<'_> {
         // Without a limit the sum must go as well, for the same reason.
         let swap = set(memory.swap()).or(memory.limit().filter(|limit| *limit < 0));
         if let Some(limit) = set(memory.limit()) {
-            self.push("memory", Version::V1, "memory.limit_in_bytes", or_minus_one(limit));
+            self.push(("memory", Version::V1), "memory.limit_in_bytes", or_minus_one(limit));
         }
         if let Some(swap) = swap {
             // A kernel that does not count swap has no file: "no limit" is what it does anyway.
@@ -194,17 +194,17 @@ impl Writer<'_> {
         }
         if let Some(reservation) = set(memory.reservation()) {
             let value = or_minus_one(reservation);
-            self.push("memory", Version::V1, "memory.soft_limit_in_bytes", value);
+            self.push(("memory", Version::V1), "memory.soft_limit_in_bytes", value);
         }
         if let Some(tcp) = set(memory.kernel_tcp()) {
             let file = "memory.kmem.tcp.limit_in_bytes";
-            self.push("memory", Version::V1, file, or_minus_one(tcp));
+            self.push(("memory", Version::V1), file, or_minus_one(tcp));
         }
         if let Some(swappiness) = memory.swappiness() {
-            self.push("memory", Version::V1, "memory.swappiness", swappiness);
+            self.push(("memory", Version::V1), "memory.swappiness", swappiness.to_string());
         }
         if memory.disable_oom_killer() == Some(true) {
-            self.push("memory", Version::V1, "memory.oom_control", 1);
+            self.push(("memory", Version::V1), "memory.oom_control", "1".into());
         }
     }
 
@@ -214,7 +214,7 @@ impl Writer<'_> {
         let set = |value: Option<i64>| value.filter(|value| *value != 0);
         let limit = set(memory.limit());
         if let Some(limit) = limit {
-            self.push("memory", Version::V2, "memory.max", or_max(limit));
+            self.push(("memory", Version::V2), "memory.max", or_max(limit));
         }
         let swap = match (set(memory.swap()), limit) {
             (Some(swap), _) if swap < 0 => Some(-1),
@@ -230,7 +230,7 @@ impl Writer<'_> {
             self.add(write("memory", Version::V2, file, or_max(swap)).if_absent(absent));
         }
         if let Some(reservation) = set(memory.reservation()) {
-            self.push("memory", Version::V2, "memory.low", or_max(reservation));
+            self.push(("memory", Version::V2), "memory.low", or_max(reservation));
         }
         Ok(())
     }
@@ -254,19 +254,19 @@ impl Writer<'_> {
             return Err(LimitError::NotOnV2 { limit: "cpu.realtimeRuntime".into() });
         }
         if let Some(idle) = cpu.idle() {
-            self.push("cpu", version, "cpu.idle", idle);
+            self.push(("cpu", version), "cpu.idle", idle.to_string());
         }
         // The weight of an idle cgroup is fixed: writing it would be refused.
         if let Some(weight) = shares.and_then(weight_of_shares).filter(|_| cpu.idle() != Some(1)) {
-            self.push("cpu", version, "cpu.weight", weight);
+            self.push(("cpu", version), "cpu.weight", weight.to_string());
         }
         if quota.is_some() || period.is_some() {
             let quota = quota.map_or("max".into(), or_max);
             let value = format!("{quota} {}", period.unwrap_or(100_000));
-            self.push("cpu", version, "cpu.max", value);
+            self.push(("cpu", version), "cpu.max", value);
         }
         if let Some(burst) = cpu.burst() {
-            self.push("cpu", version, "cpu.max.burst", burst);
+            self.push(("cpu", version), "cpu.max.burst", burst.to_string());
         }
         Ok(())
     }
@@ -285,7 +285,7 @@ impl Writer<'_> {
         ];
         for (file, value) in values {
             if let Some(value) = value {
-                self.push("cpu", Version::V1, file, value);
+                self.push(("cpu", Version::V1), file, value);
             }
         }
     }
@@ -294,7 +294,7 @@ impl Writer<'_> {
         for (file, value) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
             if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
                 let version = self.find("cpuset", file)?;
-                self.push("cpuset", version, file, value);
+                self.push(("cpuset", version), file, value.clone());
             }
         }
         Ok(())
@@ -309,7 +309,7 @@ impl Writer<'_> {
                 Version::V1 => ("limit_in_bytes", or_minus_one(value)),
                 Version::V2 => ("max", or_max(value)),
             };
-            self.push("hugetlb", version, &format!("hugetlb.{size}.{end}"), &value);
+            self.push(("hugetlb", version), &format!("hugetlb.{size}.{end}"), value.clone());
             // Reservations are counted since 5.7.
             let file = format!("hugetlb.{size}.rsvd.{end}");
             self.add(write("hugetlb", version, &file, value).if_absent(IfAbsent::Skip));
@@ -321,13 +321,13 @@ impl Writer<'_> {
         let Some(network) = resources.network() else { return Ok(()) };
         if let Some(class) = network.class_id().filter(|class| *class != 0) {
             let version = self.find("net_cls", "network.classID")?;
-            self.push("net_cls", version, "net_cls.classid", class);
+            self.push(("net_cls", version), "net_cls.classid", class.to_string());
         }
         for priority in network.priorities().iter().flatten() {
             let version = self.find("net_prio", "network.priorities")?;
             file_name("network.priorities", priority.name())?;
             let value = format!("{} {}", priority.name(), priority.priority());
-            self.push("net_prio", version, "net_prio.ifpriomap", value);
+            self.push(("net_prio", version), "net_prio.ifpriomap", value);
         }
         Ok(())
     }
@@ -341,7 +341,7 @@ impl Writer<'_> {
             let amount = |amount: Option<u32>| amount.map_or("max".into(), |n| n.to_string());
             let (handles, objects) = (amount(limit.hca_handles()), amount(limit.hca_objects()));
             let value = format!("{device} hca_handle={handles} hca_object={objects}");
-            self.push("rdma", version, "rdma.max", value);
+            self.push(("rdma", version), "rdma.max", value);
         }
         Ok(())
     }
@@ -359,7 +359,7 @@ impl Writer<'_> {
                 let (file, controller) = (file.clone(), controller.to_owned());
                 return Err(LimitError::NotUnified { file, controller });
             }
-            self.push(controller, Version::V2, file, value);
+            self.push((controller, Version::V2), file, value.clone());
         }
         Ok(())
     }
@@ -369,17 +369,12 @@ fn non_zero(value: Option<u64>) -> Option<String> {
     value.filter(|value| *value != 0).map(|value| value.to_string())
 }
 
-pub(super) fn write(
-    controller: &str,
-    version: Version,
-    file: &str,
-    value: impl ToString,
-) -> CgroupWrite {
+pub(super) fn write(controller: &str, version: Version, file: &str, value: String) -> CgroupWrite {
     CgroupWrite {
         controller: controller.into(),
         version,
         file: file.into(),
-        value: value.to_string(),
+        value,
         if_absent: IfAbsent::Refuse,
     }
 }

@@ -21,8 +21,8 @@ pub struct CgroupPath {
     /// Without a leading slash, and not empty.
     below: PathBuf,
     start: Start,
-    /// How many leading directories are ours to remove when they are empty.
-    shared: usize,
+    /// How many directories, from the end, are ours to remove when they are empty.
+    own_levels: usize,
 }
 
 /// What a path is counted from.
@@ -54,18 +54,19 @@ impl CgroupPath {
             return Err(malformed());
         }
         let start = if text.starts_with('/') { Start::Top } else { Start::Own };
-        Ok(Self { below, start, shared: 0 })
+        Ok(Self { below, start, own_levels: 0 })
     }
 
-    /// The default of an OCI runtime: `/<id>`.
+    /// The default of an OCI runtime: `/<id>`. It is ours by its name, also where one of a run that
+    /// was killed is found.
     pub fn of_oci_id(id: &crate::config::name::ContainerId) -> Self {
-        Self { below: id.as_str().into(), start: Start::Top, shared: 0 }
+        Self { below: id.as_str().into(), start: Start::Top, own_levels: 1 }
     }
 
     /// The place of a container of `rrun`: `/rrun/<id>`. The directory `/rrun` goes with the last
     /// of them.
     pub fn of_rrun(id: &crate::config::name::ContainerId) -> Self {
-        Self { below: Path::new("rrun").join(id.as_str()), start: Start::Top, shared: 1 }
+        Self { below: Path::new("rrun").join(id.as_str()), start: Start::Top, own_levels: 2 }
     }
 
     /// The directories from the mount's top down to the container's, in one hierarchy.
@@ -88,9 +89,10 @@ impl CgroupPath {
             .collect()
     }
 
-    /// How many of the directories above the container's are ours to remove when they are empty.
-    pub fn shared_parents(&self) -> usize {
-        self.shared
+    /// How many directories, from the container's upwards, are ours to remove when they are empty,
+    /// whoever made them.
+    pub fn own_levels(&self) -> usize {
+        self.own_levels
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(directories(&CgroupPath::of_oci_id(&id), "me", Version::V1), ["/c/x1"]);
         let ours = CgroupPath::of_rrun(&id);
         assert_eq!(directories(&ours, "me", Version::V2), ["/c/rrun", "/c/rrun/x1"]);
-        assert_eq!(ours.shared_parents(), 1);
+        assert_eq!(ours.own_levels(), 2);
     }
 
     #[test]

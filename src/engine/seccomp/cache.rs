@@ -119,3 +119,6 @@ fn write(directory: &Path, slot: &str, content: &[u8]) -> io::Result<()> {
     file.persist(directory.join(slot)).map_err(|e| e.error)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

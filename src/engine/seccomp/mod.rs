@@ -99,16 +99,9 @@ const MAX_INSTRUCTIONS: usize = 4096;
 
 impl Program {
     /// The instructions for seccomp(2).
-    pub fn instructions(&self) -> Vec<libc::sock_filter> {
-        self.bytes
-            .chunks_exact(INSTRUCTION)
-            .map(|b| libc::sock_filter {
-                code: u16::from_ne_bytes([b[0], b[1]]),
-                jt: b[2],
-                jf: b[3],
-                k: u32::from_ne_bytes([b[4], b[5], b[6], b[7]]),
-            })
-            .collect()
+    pub fn instructions(&self) -> Vec<[u8; INSTRUCTION]> {
+        let (whole, _) = self.bytes.as_chunks();
+        whole.to_vec()
     }
 
     /// Does loading it return a listener?

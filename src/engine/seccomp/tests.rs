@@ -1,7 +1,6 @@
 //! Programs, asked twice: by an interpreter of BPF for what this machine cannot try (other
 //! architectures, agents), and by real system calls under a loaded filter.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use caps::Capability;
@@ -31,18 +30,19 @@ fn ask(program: &Program, arch: u32, number: u32, args: &[u64]) -> u32 {
     let code = program.instructions();
     let (mut at, mut a) = (0usize, 0u32);
     loop {
-        let step = code[at];
+        let [code0, code1, jt, jf, k @ ..] = code[at];
+        let k = u32::from_ne_bytes(k);
         at += 1;
-        let mut jump = |taken: bool| at += usize::from(if taken { step.jt } else { step.jf });
-        match step.code {
-            0x20 => a = u32::from_ne_bytes(data[step.k as usize..][..4].try_into().unwrap()),
-            0x05 => at += step.k as usize,
-            0x15 => jump(a == step.k),
-            0x25 => jump(a > step.k),
-            0x35 => jump(a >= step.k),
-            0x45 => jump(a & step.k != 0),
-            0x54 => a &= step.k,
-            0x06 => return step.k,
+        let mut jump = |taken: bool| at += usize::from(if taken { jt } else { jf });
+        match u16::from_ne_bytes([code0, code1]) {
+            0x20 => a = u32::from_ne_bytes(data[k as usize..][..4].try_into().unwrap()),
+            0x05 => at += k as usize,
+            0x15 => jump(a == k),
+            0x25 => jump(a > k),
+            0x35 => jump(a >= k),
+            0x45 => jump(a & k != 0),
+            0x54 => a &= k,
+            0x06 => return k,
             other => panic!("instruction {other:#x} at {at}"),
         }
     }
@@ -344,95 +344,4 @@ fn a_notifying_profile_gives_a_listener() {
         crate::sys::seccomp::load_filter(&program.instructions(), program.flags).unwrap()
     });
     assert!(listener.join().unwrap().is_some());
-}
-
-fn cache_directory(name: &str) -> (tempfile::TempDir, PathBuf) {
-    let scratch = tempfile::tempdir().unwrap();
-    let directory = scratch.path().join(name);
-    (scratch, directory)
-}
-
-/// The second answer comes from the file; what is odd about the file makes it a miss.
-#[test]
-fn cache_gives_what_was_compiled() {
-    use std::os::unix::fs::PermissionsExt;
-    let (_scratch, directory) = cache_directory("seccomp");
-    let profile = default_profile(CapabilitySet::docker_default()).unwrap();
-    let made = compile(&profile).unwrap();
-    let get = || cache::compile_cached(&profile, &directory).unwrap();
-    assert_eq!(get(), made);
-    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
-    let file = std::fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
-    let whole = std::fs::read(&file).unwrap();
-
-    // A recognisable program shows whether the file is believed.
-    let mut marked = whole.clone();
-    let allow = [0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
-    marked.truncate(whole.len() - made.bytes.len());
-    marked.extend(allow);
-    std::fs::write(&file, &marked).unwrap();
-    assert_eq!(get().bytes, allow);
-
-    let mut other_key = marked.clone();
-    other_key[40] ^= 1;
-    let cases = [
-        whole[..whole.len() - 3].to_vec(),
-        whole[..whole.len() - made.bytes.len()].to_vec(),
-        [&whole[..], &[0; 8 * 4096]].concat(),
-        other_key,
-        Vec::new(),
-    ];
-    for odd in cases {
-        std::fs::write(&file, &odd).unwrap();
-        assert_eq!(get(), made);
-        assert_eq!(std::fs::read(&file).unwrap(), whole, "the file is mended");
-    }
-    for mode in [0o620, 0o602] {
-        std::fs::write(&file, &marked).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        assert_eq!(get(), made, "{mode:o}");
-    }
-    // Not a file, a link, or a directory that others can write: compiled, never believed.
-    std::fs::remove_file(&file).unwrap();
-    std::fs::create_dir(&file).unwrap();
-    assert_eq!(get(), made);
-    std::fs::remove_dir(&file).unwrap();
-    let elsewhere = directory.with_extension("elsewhere");
-    std::fs::write(&elsewhere, &marked).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    assert_eq!(get(), made);
-    std::fs::write(&file, &marked).unwrap();
-    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
-    assert_eq!(get(), made);
-}
-
-/// Where nothing can be kept, the program is made each time.
-#[test]
-fn cache_that_cannot_be_written() {
-    let (scratch, _) = cache_directory("");
-    let file = scratch.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let profile = default_profile(CapabilitySet::EMPTY).unwrap();
-    let made = compile(&profile).unwrap();
-    assert_eq!(cache::compile_cached(&profile, &file.join("below")).unwrap(), made);
-    assert_eq!(cache::compile_cached(&profile, &file).unwrap(), made);
-}
-
-/// Prints what compiling and the cache cost; run with `--ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn measure() {
-    let (_scratch, directory) = cache_directory("seccomp");
-    let profile = default_profile(CapabilitySet::docker_default()).unwrap();
-    let time = |what: &str, work: &dyn Fn()| {
-        work();
-        let begin = std::time::Instant::now();
-        (0..50).for_each(|_| work());
-        println!("{what}: {:?}", begin.elapsed() / 50);
-    };
-    println!("{} instructions", compile(&profile).unwrap().bytes.len() / INSTRUCTION);
-    time("profile", &|| drop(default_profile(CapabilitySet::docker_default()).unwrap()));
-    time("compile", &|| drop(compile(&profile).unwrap()));
-    time("cached", &|| drop(cache::compile_cached(&profile, &directory).unwrap()));
 }

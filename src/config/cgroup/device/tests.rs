@@ -1,5 +1,6 @@
 //! Rules, the program that is made of them (run by an interpreter here), and v1's lines.
 
+use super::program as compile;
 use super::*;
 use crate::sys::bpf::Instruction;
 
@@ -19,7 +20,7 @@ fn ask(program: &[Instruction], [kind, major, minor]: [u32; 3], access: u32) -> 
         at += 1;
         let [target, source] = step.registers().map(usize::from);
         let constant = i64::from(step.immediate).cast_unsigned();
-        let same = r[target] as u32 == step.immediate.cast_unsigned();
+        let same = r[target] & 0xffff_ffff == u64::from(step.immediate.cast_unsigned());
         let skip = usize::try_from(step.offset).unwrap();
         match step.code {
             0x61 => r[target] = context[skip / 4].into(),
@@ -27,6 +28,7 @@ fn ask(program: &[Instruction], [kind, major, minor]: [u32; 3], access: u32) -> 
             0xbf => r[target] = r[source],
             0x77 => r[target] >>= constant,
             0x57 => r[target] &= constant,
+            0x05 => at += skip,
             0x16 => at += if same { skip } else { 0 },
             0x56 => at += if same { 0 } else { skip },
             0x95 => return r[0] != 0,
@@ -43,10 +45,14 @@ fn made_of(text: &serde_json::Value) -> Vec<DeviceRule> {
     rules(&[], &configured(text)).unwrap()
 }
 
+fn made_program(rules: &[DeviceRule]) -> Vec<Instruction> {
+    compile(rules).unwrap()
+}
+
 /// Without rules: the default devices, mknod of anything, nothing else.
 #[test]
 fn defaults() {
-    let program = program(&made_of(&serde_json::json!([])));
+    let program = made_program(&made_of(&serde_json::json!([])));
     let usable = [
         [CHAR, 1, 3],
         [CHAR, 1, 5],
@@ -108,11 +114,59 @@ fn last_rule_wins() {
         (serde_json::json!([{"allow": true, "type": "p", "major": 10, "minor": 229}]), READ, false),
     ];
     for (text, access, wanted) in cases {
-        let got = ask(&program(&made_of(&text)), fuse, access);
+        let got = ask(&made_program(&made_of(&text)), fuse, access);
         assert_eq!(got, wanted, "{text} {access}");
     }
-    let all_denied = program(&made_of(&serde_json::json!([deny("rwm")])));
+    let all_denied = made_program(&made_of(&serde_json::json!([deny("rwm")])));
     assert!(ask(&all_denied, [CHAR, 1, 3], READ), "default devices cannot be taken away");
+}
+
+/// Any rules, any question: the program answers what the rules say, bit by bit.
+#[test]
+fn programs_agree_with_their_rules() {
+    let mut state = 1u64;
+    let mut pick = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..2000 {
+        let rules: Vec<DeviceRule> = (0..pick(8))
+            .map(|_| DeviceRule {
+                verdict: [Verdict::Allow, Verdict::Deny][pick(2)],
+                kind: [DeviceKind::All, DeviceKind::Block, DeviceKind::Char][pick(3)],
+                major: [None, Some(1), Some(2)][pick(3)],
+                minor: [None, Some(1), Some(2)][pick(3)],
+                access: Access([7, 7, 1, 2, 4, 6][pick(6)]),
+            })
+            .collect();
+        let program = made_program(&rules);
+        for question in 0..(2 * 3 * 3 * 7) {
+            let device = [1 + question % 2, question / 2 % 3, question / 6 % 3];
+            let access = 1 + question / 18;
+            let about = |rule: &&DeviceRule| {
+                let [kind, major, minor] = device;
+                rule.kind != [DeviceKind::Char, DeviceKind::Block][kind as usize - 1]
+                    && rule.major.is_none_or(|it| it == major)
+                    && rule.minor.is_none_or(|it| it == minor)
+            };
+            let wanted = [1, 2, 4].into_iter().filter(|bit| access & bit != 0).all(|bit| {
+                let has = |rule: &&DeviceRule| u32::from(rule.access.0) & bit != 0;
+                let last = rules.iter().filter(about).rfind(has);
+                last.is_some_and(|rule| rule.verdict == Verdict::Allow)
+            });
+            assert_eq!(ask(&program, device, access), wanted, "{device:?} {access} {rules:?}");
+        }
+    }
+}
+
+/// More rules than jumps can span are refused, not miscompiled.
+#[test]
+fn too_many_rules() {
+    let many: Vec<_> = (0..40_000).map(|minor| char_device(240, Some(minor))).collect();
+    assert_eq!(compile(&many), Err(DeviceRuleError::TooMany { rules: 40_000 }));
+    let some = made_program(&many[..20_000]);
+    assert!(ask(&some, [CHAR, 240, 19_999], READ) && ask(&some, [CHAR, 240, 0], READ));
+    assert!(!ask(&some, [CHAR, 240, 20_000], READ));
 }
 
 /// Numbers beyond i32 are compared as they are.
@@ -120,7 +174,7 @@ fn last_rule_wins() {
 fn large_numbers() {
     let text = serde_json::json!([{"allow": true, "type": "c", "major": 4_294_967_295u32,
         "minor": 2_147_483_648u32, "access": "r"}]);
-    let program = program(&made_of(&text));
+    let program = made_program(&made_of(&text));
     assert!(ask(&program, [CHAR, u32::MAX, 1 << 31], READ));
     assert!(!ask(&program, [CHAR, u32::MAX, 0], READ));
 }
@@ -132,11 +186,11 @@ fn listed_devices() {
         {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
         {"path": "/dev/fifo", "type": "p"}]))
     .unwrap();
-    let open = program(&rules(&listed, &[]).unwrap());
+    let open = made_program(&rules(&listed, &[]).unwrap());
     assert!(ask(&open, [CHAR, 10, 229], READ | WRITE));
     assert!(!ask(&open, [CHAR, 10, 200], READ));
     let denied = configured(&serde_json::json!([{"allow": false, "access": "rwm"}]));
-    let closed = program(&rules(&listed, &denied).unwrap());
+    let closed = made_program(&rules(&listed, &denied).unwrap());
     assert!(!ask(&closed, [CHAR, 10, 229], READ));
 }
 
@@ -205,9 +259,9 @@ fn v1_lines() {
     let said: Vec<_> = all.iter().map(|w| format!("{} {}", w.file, w.value)).collect();
     assert_eq!(said, ["devices.allow a", "devices.deny b 8:* rw"], "mknod is always given");
     let defaults = v1_writes(&made_of(&serde_json::json!([]))).unwrap();
-    assert_eq!(defaults[1].value, "b *:* m");
-    assert_eq!(defaults[2].value, "c *:* m");
-    assert_eq!(defaults[11].value, "c 136:* rwm");
+    assert_eq!(defaults[10].value, "b *:* m");
+    assert_eq!(defaults[11].value, "c *:* m");
+    assert_eq!(defaults[9].value, "c 136:* rwm");
 }
 
 /// v1 has no holes; to leave one out would be to allow what was denied.

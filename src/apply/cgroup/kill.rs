@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
@@ -55,7 +55,7 @@ const V2: Freezer = Freezer {
 pub fn kill_all(cgroup: &Cgroup) -> Result<(), CgroupError> {
     let v1 = cgroup.directory(Version::V1, "freezer");
     if let Some(unified) = cgroup.unified() {
-        match files::write(&unified.join("cgroup.kill"), "1") {
+        match files::write(CWD, &unified.join("cgroup.kill"), "1") {
             // An older kernel, or the cgroup is gone already.
             Err(e) if files::is_absent(&e) && walk::exists(unified) => {
                 kill_held(unified, &V2)?;
@@ -75,7 +75,7 @@ pub fn kill_all(cgroup: &Cgroup) -> Result<(), CgroupError> {
 
 /// Kills all below `directory` while they are held by its freezer.
 fn kill_held(directory: &Path, freezer: &Freezer) -> Result<(), CgroupError> {
-    if files::write(&directory.join(freezer.file), freezer.hold).is_ok() {
+    if files::write(CWD, &directory.join(freezer.file), freezer.hold).is_ok() {
         wait_until_held(directory, freezer);
     }
     let killed = kill_listed(directory);
@@ -84,7 +84,7 @@ fn kill_held(directory: &Path, freezer: &Freezer) -> Result<(), CgroupError> {
 }
 
 fn release(directory: &Path, freezer: &Freezer) -> Result<(), CgroupError> {
-    match files::write(&directory.join(freezer.file), freezer.release) {
+    match files::write(CWD, &directory.join(freezer.file), freezer.release) {
         Err(e) if !files::is_absent(&e) => Err(e),
         _ => Ok(()),
     }

@@ -41,8 +41,30 @@ pub(super) fn remove_until(cgroup: &Cgroup, deadline: Instant) -> Result<(), Cgr
     first
 }
 
-/// Removes a tree of cgroups, deepest first.
+/// Removes the container's cgroups if nothing is in them. False: something is.
+pub(super) fn remove_empty(cgroup: &Cgroup) -> bool {
+    let mut gone = true;
+    for place in &cgroup.places {
+        if !place.made.contains(&place.directory) {
+            // Not ours to remove, and so no way to see whether somebody is in it.
+            gone = false;
+        }
+        for directory in place.made.iter().rev() {
+            let removed = matches!(rustix::fs::rmdir(directory), Ok(()) | Err(Errno::NOENT));
+            if *directory == place.directory && !removed {
+                gone = false;
+                break;
+            }
+        }
+    }
+    gone
+}
+
+/// Removes a tree of cgroups, deepest first. Most have nothing below them: that is tried first.
 fn remove_tree(top: &Path, deadline: Instant) -> Result<(), Errno> {
+    if matches!(rustix::fs::rmdir(top), Ok(()) | Err(Errno::NOENT)) {
+        return Ok(());
+    }
     match walk(top, &mut Remover { deadline }) {
         Ok(()) => remove_one(CWD, top, deadline),
         Err(Errno::NOENT) => Ok(()),

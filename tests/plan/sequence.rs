@@ -34,6 +34,7 @@ fn name(step: &Step) -> String {
         _ => call.split_once('(').unwrap().0.to_owned(),
     };
     match step.actor {
+        Actor::Host if matches!(step.op, Op::Sync { .. }) => name,
         Actor::Host => format!("host:{name}"),
         Actor::Child => name,
     }

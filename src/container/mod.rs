@@ -6,6 +6,7 @@
 //! ```
 
 pub mod error;
+pub mod name;
 pub mod options;
 pub mod record;
 pub mod store;

@@ -173,11 +173,11 @@ fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, Sp
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
     let started = host.report.begin(index);
-    let answer = if spec.user.is_some() {
-        clone_inside_user_namespace(host, spec, wires)
-    } else {
-        clone_here(host, spec)
-    };
+    let ready = crate::apply::fault::before(index).map_err(|fault| fault.errno);
+    let answer = ready.and_then(|()| match spec.user {
+        Some(_) => clone_inside_user_namespace(host, spec, wires),
+        None => clone_here(host, spec),
+    });
     let outcome = match &answer {
         Ok(_) => Ok(Taken::Done),
         Err(errno) => Err((*errno).into()),
@@ -357,6 +357,11 @@ impl Parent<'_> {
                 let (errno, words) = (fault.errno, fault.words);
                 return Err(match self.child_failure() {
                     Some(failure) => SpawnError::Step(failure),
+                    // The child ended without a word before it came this far.
+                    None if both => {
+                        let step = self.host.report.current_step().unwrap_or(index);
+                        SpawnError::Died { step, wait_status: 0 }
+                    }
                     None => SpawnError::Step(StepFailure { step: index, errno, words }),
                 });
             }

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use super::draft::{Draft, VolumeWish};
 use super::error::ContainerError;
-use super::record::{ContainerState, ResolvedMount, Mounted};
-use super::store::{Container, ContainerStore};
 use super::identity;
+use super::record::{ContainerState, Mounted, ResolvedMount};
+use super::store::{Container, ContainerStore};
 use crate::config::name::VolumeName;
 use crate::config::request::CopyUp;
 use crate::store::{self, Durability, Store};
@@ -166,7 +166,8 @@ impl Making<'_> {
             .lookup(&wish.target)
             .map_err(|e| ContainerError::io("openat2", wish.target.as_str(), e))?;
         let Some(place) = place else { return mend() };
-        let kind = node(&place).map_err(|e| ContainerError::io("fstat", wish.target.as_str(), e))?;
+        let kind =
+            node(&place).map_err(|e| ContainerError::io("fstat", wish.target.as_str(), e))?;
         if kind.kind != rustix::fs::FileType::Directory {
             // V5.16: there is nothing to copy; the start will say that it does not fit.
             return mend();

@@ -15,7 +15,7 @@ use super::{name, user};
 use crate::config::name::VolumeName;
 use crate::config::path::RootPath;
 use crate::config::request::{
-    BindRequest, CopyUp, MountKind, MountRequest, MissingSource, ReadOnly, VolumeRequest,
+    BindRequest, CopyUp, MissingSource, MountKind, MountRequest, ReadOnly, VolumeRequest,
 };
 use crate::image::{Image, ImageStore};
 use crate::store::{Durability, Store};
@@ -63,7 +63,11 @@ pub enum Sources {
 }
 
 /// Drafts a container.
-pub fn draft(store: &Store, options: RunOptions, sources: Sources) -> Result<Draft, ContainerError> {
+pub fn draft(
+    store: &Store,
+    options: RunOptions,
+    sources: Sources,
+) -> Result<Draft, ContainerError> {
     let image = find_image(store, &options.image)?;
     let process = process(&options, &image)?;
     let view = View::open(&image.layers)?;
@@ -207,7 +211,10 @@ impl Draft {
     }
 
     fn refuse_file(&self, target: &RootPath) -> Result<(), ContainerError> {
-        let place = self.view.lookup(target).map_err(|e| ContainerError::io("openat2", target.as_str(), e))?;
+        let place = self
+            .view
+            .lookup(target)
+            .map_err(|e| ContainerError::io("openat2", target.as_str(), e))?;
         let node = place.and_then(|place| crate::sys::path::node(place).ok());
         match node {
             Some(node) if node.kind != rustix::fs::FileType::Directory => {
@@ -217,7 +224,11 @@ impl Draft {
         }
     }
 
-    fn wish(&self, volume: &VolumeRequest, target: &RootPath) -> Result<VolumeWish, ContainerError> {
+    fn wish(
+        &self,
+        volume: &VolumeRequest,
+        target: &RootPath,
+    ) -> Result<VolumeWish, ContainerError> {
         let durability =
             if self.record.options.remove { Durability::Passing } else { Durability::Kept };
         let mut new = match &volume.source {
@@ -294,7 +305,10 @@ impl Draft {
                 }
                 if path.symlink_metadata().is_ok() {
                     let path = path.display().to_string();
-                    return Err(ContainerError::SourceNotMade { path, cause: "file exists".into() });
+                    return Err(ContainerError::SourceNotMade {
+                        path,
+                        cause: "file exists".into(),
+                    });
                 }
                 self.sources_to_make.push(path.into());
                 Ok(())
@@ -327,4 +341,3 @@ fn check_driver(store: &Store, wish: &VolumeWish) -> Result<String, ContainerErr
         .map_err(|source| VolumeError::Options { name: wish.name.clone(), source })?;
     Ok(driver.name().into())
 }
-

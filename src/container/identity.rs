@@ -8,11 +8,8 @@ use super::options::NetworkMode;
 use super::record::ContainerRecord;
 
 /// The files, by their name in the container's directory and their place in the container.
-pub const FILES: [(&str, &str); 3] = [
-    ("resolv.conf", "/etc/resolv.conf"),
-    ("hostname", "/etc/hostname"),
-    ("hosts", "/etc/hosts"),
-];
+pub const FILES: [(&str, &str); 3] =
+    [("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")];
 
 /// The name of the host that a container is for its processes.
 pub fn hostname(record: &ContainerRecord) -> String {
@@ -39,7 +36,8 @@ pub fn write(directory: &Path, record: &ContainerRecord) -> Result<(), Container
         // Nobody can be asked without a network.
         NetworkMode::None => String::new(),
     };
-    for (file, text) in [("hostname", format!("{name}\n")), ("hosts", hosts), ("resolv.conf", resolv)]
+    for (file, text) in
+        [("hostname", format!("{name}\n")), ("hosts", hosts), ("resolv.conf", resolv)]
     {
         let path = etc.join(file);
         fs::write(&path, text).map_err(|e| ContainerError::io("write", &path, e))?;

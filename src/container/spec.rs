@@ -92,7 +92,8 @@ fn build(
         .process(process(record, around, capabilities)?)
         .mounts(mounts)
         .linux(linux.build()?);
-    if record.options.network.mode == NetworkMode::None || record.options.network.hostname.is_some() {
+    if record.options.network.mode == NetworkMode::None || record.options.network.hostname.is_some()
+    {
         spec = spec.hostname(super::identity::hostname(record));
     }
     if let Some(name) = &record.options.network.domainname {

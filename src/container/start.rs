@@ -105,7 +105,11 @@ pub fn plan(
 }
 
 /// Starts a container that does not run and watches over it to its end.
-pub fn start(store: &Store, container: &Container, manner: Manner) -> Result<Ended, ContainerError> {
+pub fn start(
+    store: &Store,
+    container: &Container,
+    manner: Manner,
+) -> Result<Ended, ContainerError> {
     let containers = ContainerStore::open(store)?;
     let _lock = containers
         .run_lock(container)?
@@ -118,8 +122,8 @@ pub fn start(store: &Store, container: &Container, manner: Manner) -> Result<End
             return Err(error);
         }
     };
-    let report = report(&plan, manner.tracing)
-        .map_err(|e| ContainerError::Option(e.to_string()))?;
+    let report =
+        report(&plan, manner.tracing).map_err(|e| ContainerError::Option(e.to_string()))?;
     let mut supervised = Supervised { containers: &containers, container, warnings: Vec::new() };
     let outcome = supervised.run(&plan, &report, manner);
     supervised.warnings.extend(release(store, mounts));
@@ -167,8 +171,8 @@ struct Ends {
 impl Supervised<'_> {
     fn run(&mut self, plan: &Plan, report: &Report, manner: Manner) -> Result<u8, SpawnError> {
         let prepare = |call| move |errno| SpawnError::Prepare { call, errno };
-        let ends = ends(manner.stdin, self.container.record.options.terminal)
-            .map_err(prepare("pipe2"))?;
+        let ends =
+            ends(manner.stdin, self.container.record.options.terminal).map_err(prepare("pipe2"))?;
         let mut signals = Signals::block()
             .map_err(|e| prepare("signalfd")(Errno::from_raw_os_error(e as i32)))?;
         let hook_state = HookState {
@@ -179,8 +183,8 @@ impl Supervised<'_> {
         let given = Given { files: ends.child, hook_state, tracing: manner.tracing };
         let mut running = spawn(plan, given, report)?;
         self.started(&running);
-        let (streams, terminal) = connect(&running, manner.stdin, (ends.stdin, ends.outputs))
-            .map_err(prepare("dup"))?;
+        let (streams, terminal) =
+            connect(&running, manner.stdin, (ends.stdin, ends.outputs)).map_err(prepare("dup"))?;
         let status = supervise(&running, &mut signals, streams, terminal.as_ref());
         drop(terminal);
         if let Err(error) = running.undo.run() {

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use super::record::{Mounted, Ownership, ResolvedMount};
 use crate::config::path::RootPath;
-use crate::config::request::{MountKind, MountRequest, ReadOnly, Style, VolumeRequest, VolumesFrom};
+use crate::config::request::{
+    MountKind, MountRequest, ReadOnly, Style, VolumeRequest, VolumesFrom,
+};
 
 /// A mount whose volume may have to be made yet.
 #[derive(Debug, Clone, PartialEq)]

@@ -27,12 +27,18 @@ impl View {
         match layers {
             // Overlay takes no single directory without an upper one (EINVAL, Linux 6.18).
             [layer] => {
-                let root = open_place(CWD, layer).map_err(|e| ContainerError::io("open", layer, e))?;
+                let root =
+                    open_place(CWD, layer).map_err(|e| ContainerError::io("open", layer, e))?;
                 Ok(Self { root, kind: SourceKind::Layer })
             }
             _ => {
-                let root = overlay(layers)
-                    .map_err(|e| ContainerError::io("fsopen(overlay)", layers.first().cloned().unwrap_or_default(), e))?;
+                let root = overlay(layers).map_err(|e| {
+                    ContainerError::io(
+                        "fsopen(overlay)",
+                        layers.first().cloned().unwrap_or_default(),
+                        e,
+                    )
+                })?;
                 Ok(Self { root, kind: SourceKind::Tree })
             }
         }

@@ -16,9 +16,9 @@ pub mod progress;
 pub mod setup;
 #[cfg(feature = "containers")]
 pub mod size;
+pub mod steps;
 #[cfg(feature = "containers")]
 pub mod table;
 #[cfg(feature = "containers")]
 pub mod template;
-pub mod steps;
 pub mod trace;

@@ -28,7 +28,7 @@ use crate::facts::Kernel;
 use crate::plan::compile::{Input, Lifetime, Stdio};
 use crate::plan::step::Plan;
 use crate::store::{Durability, Store, write_record};
-use crate::volume::driver::{self, Mounted as DriverMount};
+use crate::volume::mounted::{self, Mounted as DriverMount};
 use crate::volume::store::VolumeStore;
 
 /// What came of a start.
@@ -137,7 +137,7 @@ fn acquire(store: &Store, container: &Container) -> Result<Vec<DriverMount>, Con
     let volumes = VolumeStore::open(store)?;
     let mut held = Vec::new();
     for name in super::create::volumes_of(&container.record.mounts) {
-        match driver::acquire(&volumes, name, (&container.record.id, &address::of_host)) {
+        match mounted::acquire(&volumes, name, (&container.record.id, &address::of_host)) {
             Ok(mount) => held.extend(mount),
             Err(error) => {
                 release(store, held);

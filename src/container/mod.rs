@@ -11,6 +11,7 @@ pub mod draft;
 pub mod error;
 mod host_devices;
 mod identity;
+pub mod log;
 mod mounts;
 pub mod name;
 pub mod options;

@@ -20,6 +20,11 @@ impl Output {
         io::stdout().lock().write_all(text.as_bytes())
     }
 
+    /// Writes text to standard error that is not the command's result.
+    pub fn aside(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
     /// Writes one warning to standard error. That nobody reads it is no failure.
     pub fn warning(&self, text: impl std::fmt::Display) {
         let _ = writeln!(io::stderr().lock(), "warning: {text}");

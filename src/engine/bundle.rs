@@ -13,12 +13,14 @@ use super::terminal::{Output, Terminal};
 use crate::apply::hook::{self, HookState};
 use crate::apply::report::{Report, Tracing};
 use crate::config::cgroup::path::CgroupPath;
+use crate::config::mount_option::MountOptions;
 use crate::config::path::HostPath;
 use crate::facts::sources::SourceReader;
 use crate::facts::{Facts, Kernel};
 use crate::plan::check::{Unsound, check};
 use crate::plan::compile::{Input, Lifetime, RootSource, Stdio, compile};
 use crate::plan::error::CompileError;
+use crate::plan::mounts::is_bind;
 use crate::plan::step::{HookSpec, Plan};
 
 /// Why a config has no plan.
@@ -50,9 +52,9 @@ impl Bundle {
         if let Some(mounts) = spec.mounts_mut() {
             for mount in mounts {
                 let relative = mount.source().as_ref().filter(|s| s.is_relative()).cloned();
-                let words = mount.options().iter().flatten();
-                let bind = words.clone().any(|w| w == "bind" || w == "rbind");
-                if let Some(source) = relative.filter(|_| bind) {
+                let Some(source) = relative else { continue };
+                let words = mount.options().iter().flatten().map(String::as_str);
+                if is_bind(mount, &MountOptions::parse(words)) {
                     mount.set_source(Some(directory.join(source)));
                 }
             }

@@ -112,6 +112,8 @@ pub(super) struct Compiler<'a> {
     pub(super) procfs: Option<Slot>,
     /// The container's root, attached; a mount on `/` replaces it.
     pub(super) root: Slot,
+    /// How many mounts lie between the old root and the new one.
+    pub(super) covers: u32,
 }
 
 /// Compiles a plan.
@@ -123,7 +125,7 @@ pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
     };
     let namespaces = namespaces::read(input)?;
     let root = plan.slot(super::SlotKind::Tree);
-    let mut compiler = Compiler { input, plan, namespaces, procfs: None, root };
+    let mut compiler = Compiler { input, plan, namespaces, procfs: None, root, covers: 0 };
     compiler.isolation()?;
     compiler.file_systems()?;
     compiler.process_steps(&given)?;
@@ -165,6 +167,12 @@ impl Compiler<'_> {
         process::limits(self)?;
         process::credentials(self)?;
         process::execute(self)
+    }
+
+    /// The tree that was just attached on `/` is the root from here on, on top of what was it.
+    pub(super) fn root_is_covered_by(&mut self, tree: Slot) {
+        self.root = tree;
+        self.covers += 1;
     }
 
     /// Writes the next step.

@@ -137,7 +137,6 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
 
 /// The last changes of the mount tree, then the root becomes `/`.
 pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    shared(c)?;
     c.plan.origin_text("/root/readonly");
     let tree = c.root;
     if c.input.spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false) {
@@ -154,17 +153,17 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "pivot_root takes the working directory for both places, so none for the old root is needed",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
-    if super::mounts::has_masks(c) {
+    for _ in 0..c.covers {
         c.push(
             Op::DetachCover,
-            "umount2 takes the topmost mount of a place: here the empty file system of the masks",
+            "umount2 takes the topmost mount of a place: first what lay between the two roots",
         );
     }
     c.push(Op::DetachOldRoot, "the host's whole tree is below here until it is detached");
-    Ok(())
+    last_propagation(c)
 }
 
-fn shared(c: &mut Compiler<'_>) -> Result<(), CompileError> {
+fn last_propagation(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let Some(propagation) = wanted(c)? else { return Ok(()) };
     if propagation.is_slave() || matches!(propagation, Propagation::Private | Propagation::RPrivate)
     {
@@ -177,7 +176,7 @@ fn shared(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let tree = c.root;
     c.push(
         Op::SetAttributes { tree, change, recursion },
-        "after the mounts: what is attached below a shared mount would take part in its group",
+        "pivot_root refuses a shared root, and what is attached below one would be shared, too",
     );
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(super) fn bind(
     c.push(pin, target.because());
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
     if target.path.is_root() {
-        c.root = tree;
+        c.root_is_covered_by(tree);
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn source(
         value: String::new(),
     })?;
     // A clone by the child comes from a namespace that is a slave of the host's already.
-    let shared = options.propagation.last().is_some_and(|p| p.is_shared());
+    let shared = options.propagation.iter().any(|p| p.is_shared());
     let when = if c.namespaces.host_opens_sources() || shared || options.idmap.is_some() {
         When::Early
     } else {
@@ -153,52 +153,63 @@ struct Changed {
     idmap: Option<(Slot, Reach)>,
 }
 
+/// The propagation that is set on the whole tree first, and what is set after it.
+///
+/// The kernel's calls reach one mount or all of them, never only those below. So `slave` makes
+/// those below slaves as well: they only receive. `shared` leaves them as the clone has them,
+/// because a mount that has left its peer group does not find back.
+fn propagations(words: &[Propagation]) -> (Option<Propagation>, &[Propagation]) {
+    match words {
+        [] => (Some(Propagation::RPrivate), &[]),
+        [Propagation::Shared, ..] => (None, words),
+        [Propagation::Slave, rest @ ..] => (Some(Propagation::RSlave), rest),
+        [Propagation::Private, rest @ ..] => (Some(Propagation::RPrivate), rest),
+        [Propagation::Unbindable, ..] => (Some(Propagation::RPrivate), words),
+        [first, rest @ ..] => (Some(*first), rest),
+    }
+}
+
 /// Everything is set while the tree is detached: it is never seen otherwise.
 fn changes(c: &mut Compiler<'_>, changed: Changed, options: &MountOptions) {
     let Changed { tree, when, recursion, idmap } = changed;
-    let propagation = options.propagation.last().copied().unwrap_or(Propagation::RPrivate);
-    let mut below = Change { attributes: options.below, ..Change::default() };
+    let set = |c: &mut Compiler<'_>, change: Change, recursion, because| {
+        if change != Change::default() {
+            put(c, when, Op::SetAttributes { tree, change, recursion }, because);
+        }
+    };
+    let (first, later) = propagations(&options.propagation);
+    let mut whole = Change { attributes: options.below, propagation: first, ..Change::default() };
     let mut top = Change { attributes: options.top, ..Change::default() };
     if !top.attributes.is_empty() && c.input.facts.kernel.nosymfollow() {
         // Not named means cleared, as with a bind remount.
         let unset = Attributes { set: 0, clear: attribute::NOSYMFOLLOW };
         top.attributes = unset.then(top.attributes);
     }
-    if propagation.is_recursive() {
-        below.propagation = Some(propagation);
-    } else {
-        // What lies below must not stay in the host's peer groups either.
-        below.propagation = Some(Propagation::RPrivate);
-        top.propagation = Some(propagation);
-    }
     if recursion == Recursion::TopOnly {
-        top.attributes = below.attributes.then(top.attributes);
-        top.propagation = Some(propagation);
-    } else {
-        let because = if options.below.is_empty() {
-            "a clone stays in the peer group of its source until it is told otherwise"
-        } else {
-            "the mounts below the source would keep their own flags otherwise"
-        };
-        put(c, when, Op::SetAttributes { tree, change: below, recursion }, because);
+        whole.attributes = whole.attributes.then(std::mem::take(&mut top.attributes));
+    }
+    let because = match options.below.is_empty() {
+        _ if whole.attributes.set & attribute::RDONLY != 0 => READ_ONLY,
+        true => "a clone stays in the peer group of its source until it is told otherwise",
+        false => "the mounts below the source would keep their own flags otherwise",
+    };
+    set(c, whole, recursion, because);
+    for &propagation in later {
+        let reach = if propagation.is_recursive() { recursion } else { Recursion::TopOnly };
+        let change = Change { propagation: Some(propagation), ..Change::default() };
+        set(c, change, reach, "each word is a change of its own: a slave can be shared as well");
     }
     if let Some((namespace, reach)) = idmap {
-        let recursion = if reach == Reach::Below { recursion } else { Recursion::TopOnly };
+        let reach = if reach == Reach::Below { recursion } else { Recursion::TopOnly };
         let change = Change { idmap: Some(namespace), ..Change::default() };
-        let because = "owners are mapped by the mount, so no file has to change its owner";
-        put(c, when, Op::SetAttributes { tree, change, recursion }, because);
+        set(c, change, reach, "owners are mapped by the mount, so no file has to change its owner");
     }
-    if top != Change::default() {
-        let because = if top.attributes.set & attribute::RDONLY != 0 {
-            "MS_BIND ignores MS_RDONLY, so read-only needs a step of its own"
-        } else {
-            "a bind inherits the flags of its source; what the config names is changed here"
-        };
-        put(
-            c,
-            when,
-            Op::SetAttributes { tree, change: top, recursion: Recursion::TopOnly },
-            because,
-        );
-    }
+    let because = if top.attributes.set & attribute::RDONLY != 0 {
+        READ_ONLY
+    } else {
+        "a bind inherits the flags of its source; what the config names is changed here"
+    };
+    set(c, top, Recursion::TopOnly, because);
 }
+
+const READ_ONLY: &str = "MS_BIND ignores MS_RDONLY, so read-only needs a step of its own";

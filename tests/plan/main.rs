@@ -10,4 +10,5 @@ mod file_systems;
 mod golden;
 mod plan_of;
 mod reasons;
+mod schema;
 mod sequence;

@@ -16,6 +16,7 @@ pub mod compile;
 pub mod dataflow;
 pub mod devices;
 pub mod error;
+pub mod model;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;

@@ -8,6 +8,7 @@ mod binds;
 mod config;
 mod file_systems;
 mod golden;
+mod model;
 mod plan_of;
 mod reasons;
 mod schema;

@@ -16,11 +16,8 @@ pub mod compile;
 pub mod dataflow;
 pub mod devices;
 pub mod error;
-<<<<<<< HEAD
 pub mod hooks;
-=======
 pub mod model;
->>>>>>> explain
 pub mod mounts;
 pub mod namespaces;
 pub mod process;

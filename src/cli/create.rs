@@ -17,9 +17,9 @@ pub struct Cmd {
 
 /// Creates the container and prints its id.
 pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
-    // As every command but `run`: 1 for what is no mistake of the command line (V12.09).
-    let container =
-        super::run::made(options, extra, cx).map_err(|failure| failure.status(Status::Failed))?;
+    // What is wrong with the command line was 125 already; from here on it is a plain failure.
+    let made = super::run::made(options, extra, cx);
+    let container = made.map_err(|failure| failure.status(Status::Failed))?;
     cx.out.line(&container.record.id).map_err(|e| Failure::new("print the id", e))?;
     Ok(0)
 }

@@ -170,10 +170,10 @@ fn a_child_killed_in_a_step_leaves_nothing() {
         let told = text(&run);
         if op == "exec" {
             // Its phase is the program's own: a program may be killed, too.
-            assert_eq!(run.status.code(), Some(137), "{told}");
+            assert!(run.status.code() > Some(128), "{told}");
         } else {
             assert_eq!(run.status.code(), Some(125), "step {number} ({op}): {told}");
-            assert!(told.contains("killed by signal 9"), "step {number} ({op}): {told}");
+            assert!(told.contains("killed by signal"), "step {number} ({op}): {told}");
         }
         assert_eq!(store.host(), before, "after step {number} ({op})");
     }

@@ -84,30 +84,61 @@ fn strings(words: &[&str]) -> Vec<String> {
 
 /// The kernel's own type for each word; a shared source must be cloned from the host's namespace,
 /// because the child's is a slave of it already.
+///
+/// The kernel reaches one mount or all: `slave` makes those below slaves, too, and `shared` leaves
+/// them as they are. Nothing but `shared` leaves a mount below in the host's peer group.
 #[test]
 fn propagation_is_set_while_detached() {
-    let private = "AT_RECURSIVE, {propagation=MS_PRIVATE}";
-    let cases: [(&str, &str, &[&str]); 8] = [
-        ("private", "", &[private, "{propagation=MS_PRIVATE}"]),
-        ("rprivate", "", &[private]),
-        ("slave", "", &[private, "{propagation=MS_SLAVE}"]),
-        ("rslave", "", &["AT_RECURSIVE, {propagation=MS_SLAVE}"]),
-        ("shared", "host:", &[private, "{propagation=MS_SHARED}"]),
-        ("rshared", "host:", &["AT_RECURSIVE, {propagation=MS_SHARED}"]),
-        ("unbindable", "", &[private, "{propagation=MS_UNBINDABLE}"]),
-        ("runbindable", "", &["AT_RECURSIVE, {propagation=MS_UNBINDABLE}"]),
+    let all_private = "AT_RECURSIVE, {propagation=MS_PRIVATE}";
+    let private = "{propagation=MS_PRIVATE}";
+    let cases: [(&str, &str, &[&str], &[&str]); 8] = [
+        // word, who acts, what changes with rbind, what changes with bind
+        ("private", "", &[all_private], &[private]),
+        ("rprivate", "", &[all_private], &[private]),
+        ("slave", "", &["AT_RECURSIVE, {propagation=MS_SLAVE}"], &["{propagation=MS_SLAVE}"]),
+        ("rslave", "", &["AT_RECURSIVE, {propagation=MS_SLAVE}"], &["{propagation=MS_SLAVE}"]),
+        ("shared", "host:", &["{propagation=MS_SHARED}"], &["{propagation=MS_SHARED}"]),
+        (
+            "rshared",
+            "host:",
+            &["AT_RECURSIVE, {propagation=MS_SHARED}"],
+            &["{propagation=MS_SHARED}"],
+        ),
+        (
+            "unbindable",
+            "",
+            &[all_private, "{propagation=MS_UNBINDABLE}"],
+            &[private, "{propagation=MS_UNBINDABLE}"],
+        ),
+        (
+            "runbindable",
+            "",
+            &["AT_RECURSIVE, {propagation=MS_UNBINDABLE}"],
+            &["{propagation=MS_UNBINDABLE}"],
+        ),
     ];
-    for (word, who, change) in cases {
-        let seen = steps_and_changes(Case::bare(), bind(&["rbind", word]));
-        let set = format!("{who}mount_setattr ").repeat(change.len());
-        let steps = format!("{who}open_tree {set}openat2 move_mount");
-        assert_eq!(seen, (steps, strings(change)), "rbind {word}");
-        // One mount alone: one change says it all.
-        let seen = steps_and_changes(Case::bare(), bind(&["bind", word]));
-        let steps = format!("{who}open_tree {who}mount_setattr openat2 move_mount");
-        let own = change.last().unwrap().trim_start_matches("AT_RECURSIVE, ");
-        assert_eq!(seen, (steps, strings(&[own])), "bind {word}");
+    for (word, who, recursive, single) in cases {
+        for (bind_word, change) in [("rbind", recursive), ("bind", single)] {
+            let seen = steps_and_changes(Case::bare(), bind(&[bind_word, word]));
+            let set = format!("{who}mount_setattr ").repeat(change.len());
+            let steps = format!("{who}open_tree {set}openat2 move_mount");
+            assert_eq!(seen, (steps, strings(change)), "{bind_word} {word}");
+        }
     }
+}
+
+/// Each word is a change of its own, in the order given: a slave can be shared as well.
+#[test]
+fn several_words_of_propagation() {
+    let change = |words: &[&str]| steps_and_changes(Case::bare(), bind(words)).1;
+    assert_eq!(
+        change(&["rbind", "slave", "shared"]),
+        ["AT_RECURSIVE, {propagation=MS_SLAVE}", "{propagation=MS_SHARED}"]
+    );
+    assert_eq!(
+        change(&["rbind", "rshared", "rprivate"]),
+        ["AT_RECURSIVE, {propagation=MS_SHARED}", "AT_RECURSIVE, {propagation=MS_PRIVATE}"]
+    );
 }
 
 /// MOUNT_ATTR_NOSYMFOLLOW is Linux 5.14: before it must not be named, also not to be cleared.

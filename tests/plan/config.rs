@@ -260,7 +260,7 @@ fn root_propagation() {
 /// Each kernel is asked in the way that it knows; the root ends as one attached tree.
 #[test]
 fn overlay_roots() {
-    let options = "fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create fsmount open \
+    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create fsmount open \
                    move_mount";
     let cases: [((u32, u32), &[&str], String); 4] = [
         (

@@ -1,7 +1,10 @@
 //! File systems that are made new, and the cgroup mount, which is what the host has.
 
-use rrun::config::path::HostPath;
-use rrun::facts::CgroupHost;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rrun::config::cgroup::layout::{CgroupHost, Hierarchy, Unified, Version};
+use rrun::config::cgroup::site::Site;
 use rrun::plan::cgroup::{CgroupDirectory, CgroupRequest};
 use rrun::plan::step::{Missing, Op};
 use rrun::sys::path::Links;
@@ -151,46 +154,68 @@ fn devices() {
     assert_eq!(names(asked_for(&plan, "it")), bound.trim_end());
 }
 
-fn cgroup(hierarchies: &[&str]) -> CgroupRequest {
-    let directory = |name: &&str| CgroupDirectory {
-        hierarchy: (*name).into(),
-        path: HostPath::new(format!("/sys/fs/cgroup/{name}/box")),
-        writes: Vec::new(),
+/// The container's place in each of the v1 hierarchies, and in v2's.
+fn cgroup(host: &CgroupHost) -> CgroupRequest {
+    let site = |mount: &Path, version| CgroupDirectory {
+        site: Site {
+            mount: mount.into(),
+            version,
+            controllers: Vec::new(),
+            directories: vec![mount.join("box")],
+            ours: 1,
+            needed: BTreeSet::new(),
+            counted: Vec::new(),
+        },
+        limits: Vec::new(),
         devices: None,
     };
-    CgroupRequest { directories: hierarchies.iter().map(directory).collect() }
+    let v1 = host.v1.values().map(|hierarchy| site(&hierarchy.mount, Version::V1));
+    let v2 = host.unified.iter().map(|it| site(&it.hierarchy.mount, Version::V2));
+    CgroupRequest { directories: v1.chain(v2).collect() }
+}
+
+fn hierarchy(mount: &str) -> Hierarchy {
+    Hierarchy { mount: mount.into(), own: PathBuf::new() }
+}
+
+fn unified(mount: &str) -> Option<Unified> {
+    Some(Unified { hierarchy: hierarchy(mount), controllers: BTreeSet::new() })
 }
 
 /// What a mount of type cgroup is depends on what the host has.
 #[test]
 fn cgroup_mounts() {
     let mount = || of("cgroup", "/sys/fs/cgroup", &["ro", "nosuid"]);
-    let v2 = || CgroupHost::V2 { mount: "/sys/fs/cgroup".into() };
-    let case = |host: CgroupHost, request: CgroupRequest| {
+    let case = |host: &CgroupHost, request: CgroupRequest| {
         let mut case = Case::bare().with_namespace("cgroup", None).with_mount("it", mount());
-        case.facts.cgroups = host;
+        case.facts.cgroups = host.clone();
         case.cgroup = request;
         case
     };
+    let v2 = CgroupHost { unified: unified("/sys/fs/cgroup"), ..CgroupHost::default() };
+    let v1 = ["memory", "cpu,cpuacct"]
+        .map(|name| (name.to_owned(), hierarchy(&format!("/sys/fs/cgroup/{name}"))));
+    let hybrid = CgroupHost { v1: v1.into(), unified: unified("/sys/fs/cgroup/unified") };
+    let none = CgroupHost::default();
     let tmpfs = "openat2 fsopen fsconfig:source fsconfig:mode create fsmount";
     let show = "open_tree mount_setattr openat2 move_mount";
     let cases = [
         (
             "v2, a namespace of its own",
-            case(v2(), cgroup(&[""])),
+            case(&v2, cgroup(&v2)),
             "openat2 fsopen fsconfig:source create fsmount move_mount".to_owned(),
         ),
         (
             "v2, in a user namespace",
-            case(v2(), cgroup(&[""])).in_user_namespace(),
+            case(&v2, cgroup(&v2)).in_user_namespace(),
             "host:open_tree host:mount_setattr openat2 move_mount".to_owned(),
         ),
         (
-            "v1 and hybrid",
-            case(CgroupHost::V1OrHybrid, cgroup(&["memory", "cpu,cpuacct", "unified"])),
-            format!("{tmpfs} move_mount {show} {show} symlinkat symlinkat mount_setattr"),
+            "hybrid: a controller with its second name, and the limits of the memory one",
+            case(&hybrid, cgroup(&hybrid)),
+            format!("{tmpfs} move_mount {show} symlinkat symlinkat {show} mount_setattr"),
         ),
-        ("none", case(CgroupHost::None, CgroupRequest::default()), format!("{tmpfs} move_mount")),
+        ("none", case(&none, cgroup(&none)), format!("{tmpfs} move_mount")),
     ];
     for (what, case, steps) in cases {
         assert_eq!(names(asked_for(&case.plan(), "it")), steps, "{what}");

@@ -8,6 +8,8 @@ mod binds;
 mod config;
 mod file_systems;
 mod golden;
+mod model;
 mod plan_of;
 mod reasons;
+mod schema;
 mod sequence;

@@ -11,7 +11,11 @@ mod harness;
 mod support;
 
 mod bind;
+mod devices;
 mod idmap;
+mod many;
+mod namespaces;
 mod propagation;
 mod targets;
 mod tmpfs;
+mod user_namespace;

@@ -12,6 +12,7 @@ mod support;
 
 mod bind;
 mod idmap;
+mod model;
 mod propagation;
 mod targets;
 mod tmpfs;

@@ -5,7 +5,8 @@
 //!
 //! Left out, because a plan does not know them: symbolic links in paths, what is in the file
 //! systems (so a hidden path may have been skipped), and what hooks mount. What it cannot follow
-//! it refuses: a mount on one that has peers appears at theirs as well.
+//! it refuses: a mount on one that has peers appears at theirs as well. Kernels differ in whether a
+//! new mount namespace's copy of an unbindable mount is one; here it is.
 
 mod forest;
 pub mod mount;

@@ -3,6 +3,8 @@
 //! The pipe between them only wakes: its end alone proves nothing, for a child that is killed in
 //! set-up closes it too. What counts is the step that stands here.
 
+use std::sync::atomic::AtomicU64;
+
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -42,7 +44,8 @@ const ALL: [Taken; 7] = [
 const STEP: usize = 0;
 const ERRNO: usize = 1;
 const WORDS_LENGTH: usize = 2;
-const WORDS: usize = 3;
+const CHILD_PID: usize = 3;
+const WORDS: usize = 4;
 const WORDS_BYTES: usize = 240;
 const TRACE: usize = WORDS + WORDS_BYTES / 8;
 /// Three words of its own for each step of a trace, so that two sides never write to the same one.
@@ -168,6 +171,16 @@ impl Report {
         }
         self.page.set(WORDS_LENGTH, length as u64);
         self.page.set(ERRNO, u64::from(fault.errno.raw_os_error().unsigned_abs()));
+    }
+
+    /// Where the clone writes the child's process id, before the child runs.
+    pub fn child_pid_word(&self) -> &AtomicU64 {
+        self.page.word(CHILD_PID)
+    }
+
+    /// The child's process id, as the host numbers it; 0 before the clone.
+    pub fn child_pid(&self) -> i32 {
+        i32::try_from(self.page.get(CHILD_PID)).unwrap_or(0)
     }
 
     /// The step that was begun last.

@@ -34,13 +34,17 @@ pub enum Form {
 }
 
 /// Prints what `run` with these options would ask the kernel for. Nothing is made.
-pub fn run(options: RunOptions, extra: &Extra, (form, which): (Form, Steps), cx: &Context) -> Outcome {
+pub fn run(
+    options: RunOptions,
+    extra: &Extra,
+    (form, which): (Form, Steps),
+    cx: &Context,
+) -> Outcome {
     let wanted = format!("explain a container of {}", options.image);
     let failed = |error| foreground::not_started(&wanted, &error);
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let draft = draft(&cx.store, options, sources).map_err(failed)?;
-    let containers =
-        ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;
+    let containers = ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;
     let directory = containers.path(&draft.record.id);
     let (_, plan) = plan(&cx.store, &draft.record, &directory).map_err(failed)?;
     let text = match form {

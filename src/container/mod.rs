@@ -17,6 +17,7 @@ pub mod name;
 pub mod options;
 mod propagation;
 pub mod record;
+pub mod remove;
 mod spec;
 pub mod start;
 mod storage;

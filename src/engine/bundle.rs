@@ -10,7 +10,7 @@ use super::signals::Signals;
 use super::spawn::{Given, Running, SpawnError, report, spawn};
 use super::supervise::{Streams, exit_status, supervise};
 use super::terminal::{Output, Terminal};
-use crate::apply::hook::{self, HookState};
+use crate::apply::hook::{self, HookState, Moment};
 use crate::apply::report::{Report, Tracing};
 use crate::config::cgroup::path::CgroupPath;
 use crate::config::mount_option::MountOptions;
@@ -20,6 +20,7 @@ use crate::facts::{Facts, Kernel};
 use crate::plan::check::{Unsound, check};
 use crate::plan::compile::{Input, Lifetime, RootSource, Stdio, compile};
 use crate::plan::error::CompileError;
+use crate::plan::hooks;
 use crate::plan::mounts::is_bind;
 use crate::plan::step::{HookSpec, Plan};
 
@@ -77,7 +78,8 @@ pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
         Some(reader.read(source))
     };
     let sources = spec.mounts().iter().flatten().map(read).collect();
-    Facts { kernel, cgroups: crate::facts::cgroup::read(), sources }
+    let foreign_namespaces = crate::facts::namespaces::foreign(spec);
+    Facts { kernel, cgroups: crate::facts::cgroup::read(), sources, foreign_namespaces }
 }
 
 /// Compiles and checks a plan.
@@ -173,25 +175,17 @@ pub fn run_reported(
 }
 
 fn late_warnings(running: &Running) -> Vec<String> {
-    running.late_failure.iter().map(|failure| failure.words.clone()).collect()
+    running.late_failures.iter().map(|failure| failure.words.clone()).collect()
 }
 
 /// Runs the poststop hooks; what fails is told and changes nothing.
 fn poststop(bundle: &Bundle, state: &HookState) -> Vec<String> {
-    let hooks = bundle.spec.hooks().as_ref().and_then(|hooks| hooks.poststop().clone());
-    let mut warnings = Vec::new();
-    for (index, hook) in hooks.into_iter().flatten().enumerate() {
-        let spec = HookSpec {
-            phase: "poststop",
-            index,
-            path: HostPath::new(hook.path().clone()),
-            args: hook.args().clone().unwrap_or_default(),
-            env: hook.env().clone().unwrap_or_default(),
-            timeout_s: hook.timeout().and_then(|t| u64::try_from(t).ok()),
-        };
-        if let Err(fault) = hook::run(&spec, state, 0) {
-            warnings.push(fault.words);
+    let moment = Moment { pid: 0, umask: None };
+    match hooks::hooks(&bundle.spec, "poststop") {
+        Ok(hooks) => {
+            let failed = |spec: &HookSpec| hook::run(spec, state, moment).err();
+            hooks.iter().filter_map(failed).map(|fault| fault.words).collect()
         }
+        Err(error) => vec![error.to_string()],
     }
-    warnings
 }

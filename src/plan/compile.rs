@@ -6,7 +6,7 @@ use super::builder::Builder;
 use super::error::CompileError;
 use super::namespaces::Namespaces;
 use super::step::{Actor, Op, Origin, Plan, Program, Slot};
-use super::{cgroup, mounts, namespaces, process, root};
+use super::{cgroup, hooks, mounts, namespaces, process, root, settings, terminal};
 use crate::config::path::{HostPath, RootPath};
 use crate::facts::Facts;
 
@@ -152,17 +152,17 @@ impl Compiler<'_> {
         root::take_from_host_propagation(self);
         let masks = mounts::prepare_masks(self);
         root::make(self)?;
-        let terminal = mounts::all(self)?;
+        let mounted = mounts::all(self)?;
         mounts::hide(self, masks);
-        process::terminal(self, terminal)?;
+        terminal::in_tree(self, mounted)?;
         process::working_directory_made(self)?;
-        process::hooks_before_pivot(self)?;
+        hooks::before_pivot(self)?;
         root::finish(self)
     }
 
     /// What the process is and may do, and its execution.
     fn process_steps(&mut self, given: &[Slot]) -> Result<(), CompileError> {
-        process::system_settings(self)?;
+        settings::all(self)?;
         process::standard_streams(self, given)?;
         process::limits(self)?;
         process::credentials(self)?;

@@ -90,6 +90,9 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
             cgroup::mount(c, &target, &options)?;
             continue;
         }
+        if source::the_host_s(c, kind, &target, &options) {
+            continue;
+        }
         let later = kind == "tmpfs" && has_later_below(mounts, index, &target.path);
         let delayed = later && options.is_read_only();
         if delayed {

@@ -183,21 +183,47 @@ fn last_propagation(c: &mut Compiler<'_>) -> Result<(), CompileError> {
 
 /// Without a mount namespace of its own nothing may be mounted; chroot is all there is.
 pub(super) fn without_mount_namespace(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    let mounts = c.input.spec.mounts().as_ref().is_some_and(|mounts| !mounts.is_empty());
     let RootSource::Directory(path) = c.input.root.clone() else {
         return Err(CompileError::MountsOnHost);
     };
-    if mounts {
-        return Err(CompileError::MountsOnHost);
-    }
+    refuse_what_needs_mounts(c)?;
     super::process::open_procfs(c);
     let place = c.plan.slot(SlotKind::Place);
     c.plan.origin_text("/root");
     c.push(Op::OpenPlace { place, path }, "the root that the config names");
+    c.root = place;
+    super::terminal::of_the_host(c)?;
+    super::process::working_directory_made(c)?;
+    super::hooks::before_pivot(c)?;
+    c.plan.origin_text("/root");
     c.push(Op::EnterDirectory { place }, "chroot takes the working directory");
     c.push(
         Op::ChangeRoot,
         "without a mount namespace pivot_root would change the root of every process",
     );
     Ok(())
+}
+
+fn refuse_what_needs_mounts(c: &Compiler<'_>) -> Result<(), CompileError> {
+    let spec = c.input.spec;
+    if spec.mounts().as_ref().is_some_and(|mounts| !mounts.is_empty()) {
+        return Err(CompileError::MountsOnHost);
+    }
+    let linux = spec.linux().as_ref();
+    let any = |list: Option<&Vec<String>>| list.is_some_and(|list| !list.is_empty());
+    let devices = linux.and_then(|l| l.devices().as_ref()).is_some_and(|list| !list.is_empty());
+    let needs = [
+        ("/root/readonly", spec.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false)),
+        ("/linux/maskedPaths", any(linux.and_then(|l| l.masked_paths().as_ref()))),
+        ("/linux/readonlyPaths", any(linux.and_then(|l| l.readonly_paths().as_ref()))),
+        ("/linux/rootfsPropagation", wanted(c)?.is_some()),
+        ("/linux/devices", devices),
+    ];
+    match needs.into_iter().find(|(_, needed)| *needed) {
+        None => Ok(()),
+        Some((origin, _)) => Err(CompileError::Unsupported {
+            origin: origin.into(),
+            what: "it needs a mount namespace, or it would change the host".into(),
+        }),
+    }
 }

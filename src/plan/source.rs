@@ -35,7 +35,6 @@ pub(super) fn bind(
         _ => Recursion::Recursive,
     };
     let (source, when) = source(c, index, mount, options)?;
-    let tree = c.plan.slot(SlotKind::Tree);
     let because = match &source {
         Source::InRoot { .. } => {
             "it lies in the root, so it is looked up there, after the mounts before it"
@@ -45,13 +44,59 @@ pub(super) fn bind(
         _ if recursion == Recursion::Recursive => "what is mounted below the source belongs to it",
         _ => "only the mount itself was asked for, not those below it",
     };
+    let idmap = idmap(c, mount, options, &target.origin)?;
+    let clone = Clone { source, when, recursion, idmap, because };
+    attach_clone(c, clone, target, options);
+    Ok(())
+}
+
+/// The host's own procfs, sysfs or message queues, where the kernel gives no new one: it shows
+/// only namespaces that the container has rights over.
+pub(super) fn the_host_s(
+    c: &mut Compiler<'_>,
+    kind: &str,
+    target: &Target,
+    options: &MountOptions,
+) -> bool {
+    let (namespace, path) = match kind {
+        "proc" => (Namespace::Pid, "/proc"),
+        "sysfs" => (Namespace::Network, "/sys"),
+        "mqueue" => (Namespace::Ipc, "/dev/mqueue"),
+        _ => return false,
+    };
+    if !c.namespaces.shows_the_host_s(namespace) {
+        return false;
+    }
+    let clone = Clone {
+        source: Source::Host(HostPath::new(path)),
+        when: When::Early,
+        // What the host has mounted below is not asked for.
+        recursion: Recursion::TopOnly,
+        idmap: None,
+        because: "the kernel makes no new one for who has no rights over the namespace it shows",
+    };
+    attach_clone(c, clone, target, options);
+    true
+}
+
+/// A tree that is cloned.
+struct Clone {
+    source: Source,
+    when: When,
+    recursion: Recursion,
+    idmap: Option<(Slot, Reach)>,
+    because: &'static str,
+}
+
+fn attach_clone(c: &mut Compiler<'_>, clone: Clone, target: &Target, options: &MountOptions) {
+    let Clone { source, when, recursion, idmap, because } = clone;
+    let tree = c.plan.slot(SlotKind::Tree);
     put(c, when, Op::CloneTree { tree, source, recursion }, because);
     if target.path.as_str() == "/proc" {
         let (magic, name) = (PROC_SUPER_MAGIC, "proc");
         let because = "anything but a procfs here would let the container answer for the kernel";
         put(c, when, Op::ExpectFilesystem { place: tree, magic, name }, because);
     }
-    let idmap = idmap(c, mount, options, &target.origin)?;
     changes(c, Changed { tree, when, recursion, idmap }, options);
     let place = c.plan.slot(SlotKind::Place);
     let (root, links) = (c.root, target.links);
@@ -62,7 +107,6 @@ pub(super) fn bind(
     if target.path.is_root() {
         c.root_is_covered_by(tree);
     }
-    Ok(())
 }
 
 /// PROC_SUPER_MAGIC of statfs(2).

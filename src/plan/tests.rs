@@ -66,9 +66,10 @@ fn sound_plans() {
     let mut inherited = plan_with(&[Tree, Place], vec![open(1), attach(0, 1)]);
     inherited.steps.insert(0, host(tree(0)));
     let mut after = empty.clone();
-    after.steps.push(host(Op::JoinCgroup { cgroup: Slot(0) }));
-    after.steps.insert(0, host(Op::MakeCgroup { cgroup: Slot(0), path: HostPath::new("/c") }));
-    after.slots.push(SlotKind::Cgroup);
+    let (namespace, kind) = (Slot(0), Namespace::Network);
+    after.steps.push(host(Op::JoinNamespace { namespace, kind }));
+    after.steps.insert(0, host(Op::NewIdmap { namespace, uids: Vec::new(), gids: Vec::new() }));
+    after.slots.push(SlotKind::Namespace);
     for plan in [empty, attached, given, inherited, after] {
         assert_eq!(check(&plan), Ok(()), "{plan:?}");
     }

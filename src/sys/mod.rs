@@ -9,10 +9,12 @@ pub mod errno;
 pub mod loop_device;
 pub mod mount;
 pub mod namespace;
+pub mod network;
 pub mod page;
 pub mod path;
 pub mod process;
 pub mod seccomp;
+pub mod spawn;
 pub mod stub;
 
 pub use rustix::io::{Errno, Result};

@@ -11,8 +11,12 @@ mod harness;
 mod support;
 
 mod bind;
+mod devices;
 mod idmap;
+mod many;
 mod model;
+mod namespaces;
 mod propagation;
 mod targets;
 mod tmpfs;
+mod user_namespace;

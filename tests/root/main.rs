@@ -19,4 +19,6 @@ mod namespaces;
 mod propagation;
 mod targets;
 mod tmpfs;
+#[cfg(feature = "containers")]
+mod trace;
 mod user_namespace;

@@ -32,8 +32,8 @@ pub enum ModelError {
         /// The slot.
         slot: u32,
     },
-    /// The kernel would refuse to copy this mount.
-    #[error("step {step}: an unbindable mount cannot be cloned")]
+    /// The kernel would refuse this (EINVAL).
+    #[error("step {step}: an unbindable mount can neither be cloned nor go below a shared one")]
     Unbindable {
         /// The step, from 1.
         step: usize,
@@ -192,6 +192,9 @@ impl Model {
     fn attach(&mut self, tree: usize, place: Place) -> Result<(), ModelError> {
         if self.forest.has_peers(&place) {
             return Err(ModelError::Events { step: self.number });
+        }
+        if !self.forest.takes(&place, tree) {
+            return Err(ModelError::Unbindable { step: self.number });
         }
         self.forest.attach(tree, place);
         Ok(())

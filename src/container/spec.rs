@@ -110,7 +110,7 @@ fn build(
 }
 
 /// Paths that the machine has many of are listed as they are here.
-fn masked_paths() -> Vec<String> {
+pub(super) fn masked_paths() -> Vec<String> {
     let mut paths = MASKED_PATHS.map(String::from).to_vec();
     let cpus = std::fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
     for cpu in cpus.filter(|cpu| cpu.file_name().to_string_lossy().starts_with("cpu")) {

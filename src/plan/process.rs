@@ -167,7 +167,7 @@ fn hooks(c: &Compiler<'_>, phase: &'static str) -> Vec<HookSpec> {
 fn run(c: &mut Compiler<'_>, phase: &'static str, because: &'static str) {
     for spec in hooks(c, phase) {
         c.plan.origin_text(&format!("/hooks/{phase}/{}", spec.index));
-        c.push(Op::RunHook(spec), because);
+        c.push(Op::RunHook(Box::new(spec)), because);
     }
 }
 

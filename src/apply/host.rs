@@ -13,9 +13,9 @@ use super::hook::{self, HookState};
 use super::process::{c_string, end_child};
 use super::report::Taken;
 use super::{Apply, Fault, Outcome};
-use crate::plan::step::{Actor, ExecSpec, IdRange, Op};
+use crate::plan::step::{Actor, ExecSpec, HookSpec, IdRange, Op};
 use crate::sys::namespace::Namespace;
-use crate::sys::process::{Cloned, Parentage, clone_process, duplicate_to};
+use crate::sys::process::{Birth, Cloned, clone_process, duplicate_to};
 use crate::sys::stub::{self, StringList};
 
 /// The ways from one side to the other.
@@ -35,6 +35,8 @@ pub struct Links {
     pub child: i32,
     /// What hooks are told.
     pub hook_state: HookState,
+    /// The caller's umask: ours is none while the child makes its mount tree.
+    pub callers_umask: Option<Mode>,
 }
 
 impl Links {
@@ -48,6 +50,7 @@ impl Links {
             terminal_socket: None,
             child: 0,
             hook_state: HookState::default(),
+            callers_umask: None,
         }
     }
 }
@@ -67,12 +70,19 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         Op::WriteUidMap { ranges } => write_map(apply.links.child, "uid_map", ranges),
         Op::WriteGidMap { ranges } => write_map(apply.links.child, "gid_map", ranges),
         Op::Sync { waits, .. } => sync(&apply.links, *waits),
-        Op::RunHook(spec) => hook::run(spec, &apply.links.hook_state, apply.links.child),
+        Op::RunHook(spec) => run_hook(apply, spec),
         Op::SendTerminal { master } => send_terminal(apply, *master),
         Op::Exec(spec) => Err(execute(&apply.links, spec)),
         // The clone is the engine's; all others were carried out before they came here.
         _ => Err(Errno::NOSYS.into()),
     }
+}
+
+fn run_hook(apply: &Apply<'_>, spec: &HookSpec) -> Outcome {
+    let links = &apply.links;
+    // From SetUmask on the child has the umask of its process.
+    let umask = links.callers_umask.filter(|_| spec.phase != "startContainer");
+    hook::run(spec, &links.hook_state, hook::Moment { pid: apply.report.child_pid(), umask })
 }
 
 /// The lines that uid_map and gid_map take.
@@ -89,7 +99,8 @@ fn write_map(pid: i32, name: &str, ranges: &[IdRange]) -> Outcome {
 
 /// A user namespace of its own for a mapping: its only process is ended as soon as it is open.
 fn new_idmap(uids: &[IdRange], gids: &[IdRange]) -> Result<OwnedFd, Fault> {
-    let (pid, pidfd) = match clone_process(Namespace::User.flag(), None, Parentage::Ours)? {
+    let birth = Birth { namespaces: Namespace::User.flag(), ..Birth::default() };
+    let (pid, pidfd) = match clone_process(birth)? {
         Cloned::Child => loop {
             // Until the parent ends us: pause(2) without libc's signal handling.
             let _ = rustix::event::poll(&mut [], None);

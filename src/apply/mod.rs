@@ -72,15 +72,33 @@ pub struct Apply<'a> {
 impl Apply<'_> {
     /// Carries out one step and closes what no later step needs.
     pub fn step(&mut self, index: usize) -> Outcome {
+        let op = &self.plan.steps[index].op;
+        // Only who waits in a Sync can say how long it took; both would write the same words.
+        let is_others = matches!(op, Op::Sync { waits, .. } if *waits != self.links.actor);
+        if is_others {
+            self.report.reach(index);
+            let outcome = self.perform_and_close(index);
+            if let Err(fault) = &outcome {
+                self.report.fail(fault);
+            }
+            return outcome;
+        }
         let started = self.report.begin(index);
-        let outcome = fault::before(index).and_then(|()| self.perform(&self.plan.steps[index].op));
-        self.table.close_unused_after(index);
+        let outcome = self.perform_and_close(index);
         self.report.end(index, started, &outcome);
         outcome
     }
 
-    /// As [`Apply::step`], without a trace in the report: the child is writing there.
-    pub fn step_unreported(&mut self, index: usize) -> Outcome {
+    /// As [`Apply::step`], for the host after the clone: where the child is and what stopped it is
+    /// the child's to write.
+    pub fn step_beside(&mut self, index: usize) -> Outcome {
+        let started = self.report.begin_beside(index);
+        let outcome = self.perform_and_close(index);
+        self.report.end_beside(index, started, &outcome);
+        outcome
+    }
+
+    fn perform_and_close(&mut self, index: usize) -> Outcome {
         let outcome = fault::before(index).and_then(|()| self.perform(&self.plan.steps[index].op));
         self.table.close_unused_after(index);
         outcome

@@ -295,13 +295,17 @@ fn protected(table: &Table, root: Slot, path: &RootPath) -> Result<Option<OwnedF
 
 fn mask(table: &Table, root: Slot, path: &RootPath, (null, empty): (Slot, Slot)) -> Outcome {
     let Some(place) = protected(table, root, path)? else { return Ok(Taken::SkippedAbsent) };
-    let (cover, taken) = if is_directory(&place) {
-        (table.get(empty)?, Taken::HidDirectory)
-    } else {
-        (table.get(null)?, Taken::HidFile)
-    };
-    sys::attach(sys::clone_tree_at(cover, Recursion::TopOnly)?, place)?;
-    Ok(taken)
+    if is_directory(&place) {
+        let tree = sys::clone_tree_at(table.get(empty)?, Recursion::TopOnly)?;
+        sys::attach(tree, place)?;
+        return Ok(Taken::HidDirectory);
+    }
+    let tree = sys::clone_tree_at(table.get(null)?, Recursion::TopOnly)?;
+    // The node is the host's own: a chmod in the container would reach the whole machine.
+    let change = AttributeChange { set: attribute::RDONLY, ..AttributeChange::default() };
+    sys::set_attributes(&tree, change, Recursion::TopOnly)?;
+    sys::attach(tree, place)?;
+    Ok(Taken::HidFile)
 }
 
 fn read_only_path(table: &Table, root: Slot, path: &RootPath) -> Outcome {

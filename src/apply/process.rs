@@ -36,7 +36,9 @@ pub fn perform(table: &mut Table, op: &Op) -> Option<Outcome> {
             .map(taken)
             .map_err(Into::into),
         Op::Unshare { kind } => done(namespace::unshare(*kind)),
-        Op::BecomeRoot => done(sys::set_group(0).and_then(|()| sys::set_user(0))),
+        Op::BecomeUser { uid, gid } => {
+            done(sys::set_group(*gid).and_then(|()| sys::set_user(*uid)))
+        }
         Op::OpenTerminal { devpts, master, peer, terminal } => {
             open_terminal(table, *devpts, *terminal).map(|(master_file, peer_file)| {
                 table.put(*master, master_file);
@@ -72,6 +74,7 @@ fn done(answer: Result<(), Errno>) -> Outcome {
 /// The operations that set something for the process or its namespaces.
 fn settings(table: &Table, op: &Op) -> Option<Outcome> {
     Some(match op {
+        Op::LoopbackUp => done(crate::sys::network::loopback_up()),
         Op::SetHostname { name } => done(rustix::system::sethostname(name.as_bytes())),
         Op::SetDomainname { name } => done(rustix::system::setdomainname(name.as_bytes())),
         Op::SetSysctl { procfs, key, value } => set_sysctl(table, *procfs, (key, value)),
@@ -218,12 +221,14 @@ fn drop_bounding(keep: u64, last: u8) -> Outcome {
 
 fn set_user(uid: u32, gid: u32, (groups, set_groups): (&[u32], SetGroups)) -> Outcome {
     sys::keep_capabilities(true)?;
-    if set_groups == SetGroups::Allowed {
-        sys::set_groups(groups)?;
-    }
+    let taken = match (set_groups, sys::set_groups(groups)) {
+        (_, Ok(())) => Taken::Done,
+        (SetGroups::Perhaps, Err(Errno::PERM)) if groups.is_empty() => Taken::NotPermitted,
+        (_, Err(errno)) => return Err(errno.into()),
+    };
     sys::set_group(gid)?;
     sys::set_user(uid)?;
-    Ok(Taken::Done)
+    Ok(taken)
 }
 
 /// The final sets, or those with what the remaining steps still need, as far as we have it.

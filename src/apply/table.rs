@@ -30,12 +30,18 @@ pub struct Table {
 impl Table {
     /// The table of `actor` for `plan`. What the host opens early is the child's too.
     pub fn new(plan: &Plan, actor: Actor) -> Self {
+        let mut steps = (0u32..).zip(&plan.steps);
+        let clone = steps.find(|(_, step)| matches!(step.op, Op::Clone(_))).map(|(index, _)| index);
         let mut last_use = vec![0; plan.slots.len()];
         for (index, step) in (0u32..).zip(&plan.steps) {
-            let counts = step.actor == actor || matches!(step.op, Op::Clone(_));
-            if counts {
-                makes(&step.op).iter().for_each(|slot| last_use[slot.0 as usize] = index);
-                uses(&step.op).iter().for_each(|(slot, _)| last_use[slot.0 as usize] = index);
+            // What the child will use the host keeps open until the child has inherited it.
+            let needed_at = match clone {
+                Some(clone) if step.actor != actor && actor == Actor::Host => clone,
+                _ => index,
+            };
+            for slot in makes(&step.op).iter().chain(uses(&step.op).iter().map(|(slot, _)| slot)) {
+                let last = &mut last_use[slot.0 as usize];
+                *last = needed_at.max(*last);
             }
         }
         let mut ends: Vec<u32> = (0u32..).take(last_use.len()).collect();

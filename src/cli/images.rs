@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::{Context, Outcome};
+use crate::image::ImageStore;
 use crate::image::filter::ImageFilter;
 use crate::image::store::Image;
-use crate::image::{ImageStore, Reference};
 use crate::say::age;
 use crate::say::failure::Failure;
+use crate::say::size;
 
 /// List images
 #[derive(Debug, clap::Args)]
@@ -71,9 +72,12 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     for image in listing.images.iter().filter(|image| filter.shows_image(image)) {
         let names = image.references.iter().filter(|name| filter.shows_name(name));
         let before = rows.len();
-        rows.extend(names.map(|name| row(image, Some(name), cmd, now)));
+        rows.extend(names.map(|name| {
+            let tag = name.tag().unwrap_or(NONE);
+            row(image, (&name.familiar_repository(), tag), cmd, now)
+        }));
         if rows.len() == before {
-            rows.push(row(image, None, cmd, now));
+            rows.push(row(image, (NONE, NONE), cmd, now));
         }
     }
     let text = render(cmd, &rows).map_err(|e| failed(&e))?;
@@ -84,7 +88,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     Ok(0)
 }
 
-fn row(image: &Image, name: Option<&Reference>, cmd: &Cmd, now: jiff::Timestamp) -> Row {
+fn row(image: &Image, (repository, tag): (&str, &str), cmd: &Cmd, now: jiff::Timestamp) -> Row {
     let created: Option<jiff::Timestamp> = image.created.parse().ok();
     let since = |at: jiff::Timestamp| age::duration(now.as_second() - at.as_second()) + " ago";
     let at = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string();
@@ -94,10 +98,10 @@ fn row(image: &Image, name: Option<&Reference>, cmd: &Cmd, now: jiff::Timestamp)
         created_since: created.map_or("N/A".into(), since),
         digest: if cmd.digests { image.manifest.to_string() } else { NONE.into() },
         id: if cmd.no_trunc { image.id.to_string() } else { image.id.short().into() },
-        repository: name.map_or(NONE.into(), Reference::familiar_repository),
+        repository: repository.into(),
         shared_size: "N/A",
-        size: size(image.size_bytes),
-        tag: name.and_then(Reference::tag).unwrap_or(NONE).into(),
+        size: size::decimal_short(image.size_bytes),
+        tag: tag.into(),
         unique_size: "N/A",
     }
 }
@@ -145,53 +149,4 @@ fn table(cmd: &Cmd, rows: &[Row]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Bytes in decimal units with three significant digits, as Docker shows images: `7.38MB`.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let mut unit = 0;
-    let mut scale = 1u64;
-    while unit + 1 < UNITS.len() && bytes / scale >= 1000 {
-        scale *= 1000;
-        unit += 1;
-    }
-    let decimals: usize = match bytes / scale {
-        0..10 => 2,
-        10..100 => 1,
-        _ => 0,
-    };
-    let parts = 10u128.pow(u32::try_from(decimals).unwrap_or_default());
-    let scaled = (u128::from(bytes) * parts + u128::from(scale / 2)) / u128::from(scale);
-    let mut text = (scaled / parts).to_string();
-    if decimals > 0 {
-        let fraction = format!("{:0decimals$}", scaled % parts);
-        let fraction = fraction.trim_end_matches('0');
-        if !fraction.is_empty() {
-            text += &format!(".{fraction}");
-        }
-    }
-    text + UNITS[unit]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    /// Three significant digits, no zeros behind the point.
-    #[test]
-    fn sizes() {
-        let cases = [
-            (0, "0B"),
-            (999, "999B"),
-            (1000, "1kB"),
-            (7_377_000, "7.38MB"),
-            (41_900_000, "41.9MB"),
-            (187_400_000, "187MB"),
-            (1_200_000_000, "1.2GB"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
 use super::{Context, Outcome};
+use crate::config::size::parse_bytes;
 use crate::image::import::{Import, Platform};
 use crate::image::{ImageConfig, ImageStore, Limits, Reference, change};
 use crate::say::failure::Failure;
-use crate::say::progress::Progress;
+use crate::say::progress::{Progress, Show};
 
 /// Make an image from the archive of a root file system
 ///
@@ -25,12 +26,31 @@ pub struct Cmd {
     /// What the image is for, as os[/architecture[/variant]]
     #[arg(long)]
     platform: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// The archive, or "-"
     #[arg(value_name = "FILE|-")]
     source: String,
     /// The image's name
     #[arg(value_name = "NAME[:TAG]")]
     name: Option<String>,
+}
+
+/// What an archive may cost before it is taken for a bomb.
+#[derive(Debug, clap::Args)]
+pub(super) struct LimitArgs {
+    /// Refuse more bytes than this, unpacked
+    #[arg(long, value_name = "SIZE", default_value = "256g", value_parser = parse_bytes)]
+    max_size: u64,
+    /// Refuse more files and directories than this in one layer
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().entries)]
+    max_entries: u64,
+}
+
+impl LimitArgs {
+    pub(super) fn limits(&self) -> Limits {
+        Limits { bytes: self.max_size, entries: self.max_entries, ..Limits::default() }
+    }
 }
 
 /// Runs the command.
@@ -60,7 +80,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let wanted = Import { config, comment, platform, reference, created };
     let input = open(&cmd.source)?;
     let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
-    let imported = store.import(input, &wanted, &Limits::default()).map_err(|e| failed(&e))?;
+    let imported = store.import(input, &wanted, &cmd.limits.limits()).map_err(|e| failed(&e))?;
     super::load::warn_left_out(cx, &imported.left_out);
     cx.out.line(&imported.id).map_err(|e| failed(&e))?;
     Ok(0)
@@ -73,7 +93,7 @@ fn open(source: &str) -> Result<Progress<Box<dyn Read>>, Failure> {
             return Err(failed(&"standard input is a terminal, not an archive")
                 .hint("tar -C ROOTFS -c . | rrun import - NAME"));
         }
-        return Ok(Progress::over(Box::new(io::stdin()), None, Some("importing")));
+        return Ok(Progress::over(Box::new(io::stdin()), Show::Bytes("importing")));
     }
     if source.starts_with("http://") || source.starts_with("https://") {
         return Err(failed(&"rrun does not fetch from URLs")
@@ -83,9 +103,13 @@ fn open(source: &str) -> Result<Progress<Box<dyn Read>>, Failure> {
     let seen = file.metadata().map_err(|e| failed(&e))?;
     if seen.is_dir() {
         return Err(failed(&"it is a directory, not an archive").hint(format!(
-            "tar -C {source} --numeric-owner --xattrs --xattrs-include='*' -c . | rrun import - NAME"
+            "tar -C {source} --numeric-owner --xattrs --xattrs-include='*' -c . | \
+             rrun import - NAME"
         )));
     }
-    let length = seen.is_file().then_some(seen.len());
-    Ok(Progress::over(Box::new(file), length, Some("importing")))
+    let show = match seen.is_file() {
+        true => Show::Share("importing", seen.len()),
+        false => Show::Bytes("importing"),
+    };
+    Ok(Progress::over(Box::new(file), show))
 }

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use super::import::LimitArgs;
 use super::{Context, Outcome};
+use crate::image::ImageStore;
 use crate::image::layer::LeftOut;
 use crate::image::load::{LoadError, Loaded};
 use crate::image::store::Published;
-use crate::image::{ImageStore, Limits};
 use crate::say::failure::Failure;
-use crate::say::progress::Progress;
+use crate::say::progress::{Progress, Show};
 
 /// Load images that other tools saved
 ///
@@ -24,6 +25,8 @@ pub struct Cmd {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs the command.
@@ -41,7 +44,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
                 .hint("rrun load -i FILE, or rrun load < FILE"));
         }
         None => store
-            .load(Progress::over(io::stdin(), None, shown(cmd)), &Limits::default())
+            .load(Progress::over(io::stdin(), shown(cmd, Show::Bytes(LABEL))), &cmd.limits.limits())
             .map_err(|e| failed(&e))?,
     };
     warn_left_out(cx, &loaded.left_out);
@@ -53,19 +56,21 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     Ok(0)
 }
 
-fn shown(cmd: &Cmd) -> Option<&'static str> {
-    (!cmd.quiet).then_some("loading")
+const LABEL: &str = "loading";
+
+fn shown<'a>(cmd: &Cmd, show: Show<'a>) -> Show<'a> {
+    if cmd.quiet { Show::Nothing } else { show }
 }
 
 fn from_path(store: &ImageStore, path: &Path, cmd: &Cmd) -> Result<Loaded, LoadError> {
     if path.is_dir() {
-        return store.load_directory(path, &Limits::default());
+        return store.load_directory(path, &cmd.limits.limits());
     }
     let read = |source| LoadError::Read { path: path.display().to_string(), source };
     let file = File::open(path).map_err(read)?;
     let length = file.metadata().map_err(read)?.len();
-    let input = Progress::over(file, Some(length), shown(cmd));
-    store.load(input, &Limits::default())
+    let input = Progress::over(file, shown(cmd, Show::Share(LABEL, length)));
+    store.load(input, &cmd.limits.limits())
 }
 
 /// What Docker says about a loaded image.

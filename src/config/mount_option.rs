@@ -157,9 +157,16 @@ impl MountOptions {
         options
     }
 
+    /// Is the mount itself to be read-only?
+    pub fn is_read_only(&self) -> bool {
+        self.below.then(self.top).set & attribute::RDONLY != 0
+    }
+
     fn word(&mut self, word: &str) {
         match word {
             "" | "defaults" | "async" | "nomand" | "nolazytime" | "loud" => {}
+            // Of mount(2) only: the mount API has no silence, and the kernel drops iversion there.
+            "silent" | "iversion" | "noiversion" => {}
             "bind" => self.bind = Some(Reach::Top),
             "rbind" => self.bind = Some(Reach::Below),
             "idmap" => self.idmap = Some(Reach::Top),

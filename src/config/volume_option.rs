@@ -54,11 +54,13 @@ impl VolumeOptionError {
                      o: --opt o={key}"
                 ),
             }),
-            Self::Missing(key) => Some(match *key {
-                "device" => "a tmpfs has no device but needs a word for it: --opt device=tmpfs",
-                _ => "for a directory of the host: --opt type=none --opt o=bind --opt device=/DIR",
-            })
-            .map(str::to_owned),
+            Self::Missing("device") => {
+                Some("a tmpfs has no device but needs a word for it: --opt device=tmpfs".into())
+            }
+            Self::Missing(_) => Some(
+                "for a directory of the host: --opt type=none --opt o=bind --opt device=/DIR"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -86,8 +88,8 @@ pub struct LocalMount {
 
 impl LocalMount {
     /// The words of `o`.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.options.split(',').filter(|word| !word.is_empty())
+    pub fn words(&self) -> impl Iterator<Item = String> {
+        words(&self.options)
     }
 
     /// Is it a directory of the host?
@@ -96,8 +98,8 @@ impl LocalMount {
     }
 
     /// `addr=` of a network file system (V8.05).
-    pub fn address(&self) -> Option<&str> {
-        self.words().find_map(|word| word.strip_prefix("addr="))
+    pub fn address(&self) -> Option<String> {
+        self.words().find_map(|word| word.strip_prefix("addr=").map(str::to_owned))
     }
 
     /// File systems whose device is a word, a share or a tag rather than a path of this host.
@@ -190,21 +192,54 @@ pub fn parse_option(text: &str) -> Result<(String, String), VolumeOptionError> {
     Ok((key.into(), value.into()))
 }
 
+/// The keys in `o` whose values are nobody's business (V8.09).
+const SECRETS: [&str; 5] = ["password", "password2", "pass", "passwd", "secret"];
+
+/// The words of `o`. In a password two commas are one that belongs to it, as cifs has it.
+fn words(options: &str) -> impl Iterator<Item = String> {
+    let mut rest = options;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut word = String::new();
+        while let Some(comma) = rest.find(',') {
+            word.push_str(&rest[..comma]);
+            rest = &rest[comma + 1..];
+            match rest.strip_prefix(',') {
+                Some(after) if is_secret(&word) => rest = after,
+                _ => return Some(word),
+            }
+            word.push(',');
+        }
+        word.push_str(std::mem::take(&mut rest));
+        Some(word)
+    })
+    .filter(|word| !word.is_empty())
+}
+
+fn is_secret(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(key, _)| SECRETS.contains(&key))
+}
+
+/// A word of `o` as it may be shown.
+pub fn masked_word(word: &str) -> String {
+    match word.split_once('=') {
+        Some((key, _)) if is_secret(word) => format!("{key}=********"),
+        _ => word.to_owned(),
+    }
+}
+
 /// `options` as they may be shown: the passwords in `o` are masked (V8.09).
 pub fn masked(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mask = |word: &str| match word.split_once('=') {
-        Some((key @ ("password" | "password2" | "pass" | "passwd"), _)) => {
-            format!("{key}=********")
+    let shown = |(key, value): (&String, &String)| match key.as_str() {
+        "o" if words(value).any(|word| is_secret(&word)) => {
+            let masked: Vec<_> = words(value).map(|word| masked_word(&word)).collect();
+            (key.clone(), masked.join(","))
         }
-        _ => word.to_owned(),
+        _ => (key.clone(), value.clone()),
     };
-    options
-        .iter()
-        .map(|(key, value)| match key.as_str() {
-            "o" => (key.clone(), value.split(',').map(mask).collect::<Vec<_>>().join(",")),
-            _ => (key.clone(), value.clone()),
-        })
-        .collect()
+    options.iter().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -284,7 +319,7 @@ mod tests {
             map(&[("type", "nfs"), ("o", "addr=h,,rw"), ("device", ":/d"), ("size", "1k")]);
         let parsed = parse(&options).unwrap();
         let mount = parsed.mount.unwrap();
-        assert_eq!(mount.address(), Some("h"));
+        assert_eq!(mount.address().as_deref(), Some("h"));
         assert_eq!(mount.words().collect::<Vec<_>>(), ["addr=h", "rw"]);
         assert!(!mount.is_bind());
         assert_eq!(parsed.size_bytes, Some(1024));
@@ -310,12 +345,19 @@ mod tests {
         );
     }
 
-    /// V8.09: what is shown has no password.
+    /// V8.09: what is shown has no password, nor what comes after a comma in one.
     #[test]
     fn passwords() {
-        let shown = masked(&map(&[("o", "username=u,password=p=1,rw"), ("device", "//h/s")]));
-        assert_eq!(shown["o"], "username=u,password=********,rw");
-        assert_eq!(shown["device"], "//h/s");
+        let cases = [
+            ("username=u,password=p=1,rw", "username=u,password=********,rw"),
+            ("user=u,password=p,,q,,,ro,pass=x", "user=u,password=********,ro,pass=********"),
+            ("password=p,,", "password=********"),
+            ("addr=h,,rw", "addr=h,,rw"),
+        ];
+        for (o, shown) in cases {
+            assert_eq!(masked(&map(&[("o", o), ("device", "//h/s")]))["o"], shown, "{o}");
+        }
+        assert_eq!(masked(&map(&[("device", "//h/password=s")]))["device"], "//h/password=s");
     }
 
     /// An unknown key gets the nearest known one, or the way that mount options take.

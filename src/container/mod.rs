@@ -1,1 +1,26 @@
-//! (being built)
+//! What `run` means: a request becomes a record with resolved storage, the record an OCI config,
+//! the config a plan.
+//!
+//! ```text
+//! options ──▶ draft (which mount is what) ──▶ create (record, volumes) ──▶ spec ──▶ start
+//! ```
+
+mod address;
+pub mod create;
+pub mod draft;
+pub mod error;
+mod host_devices;
+mod identity;
+mod mounts;
+pub mod name;
+pub mod options;
+mod propagation;
+pub mod record;
+mod spec;
+pub mod start;
+mod storage;
+pub mod store;
+mod user;
+mod view;
+
+pub use error::ContainerError;

@@ -10,15 +10,18 @@ use super::signals::Signals;
 use super::spawn::{Given, Running, SpawnError, report, spawn};
 use super::supervise::{Streams, exit_status, supervise};
 use super::terminal::{Output, Terminal};
-use crate::apply::hook::{self, HookState};
-use crate::apply::report::Tracing;
+use crate::apply::hook::{self, HookState, Moment};
+use crate::apply::report::{Report, Tracing};
 use crate::config::cgroup::path::CgroupPath;
+use crate::config::mount_option::MountOptions;
 use crate::config::path::HostPath;
 use crate::facts::sources::SourceReader;
 use crate::facts::{Facts, Kernel};
 use crate::plan::check::{Unsound, check};
 use crate::plan::compile::{Input, Lifetime, RootSource, Stdio, compile};
 use crate::plan::error::CompileError;
+use crate::plan::hooks;
+use crate::plan::mounts::is_bind;
 use crate::plan::step::{HookSpec, Plan};
 
 /// Why a config has no plan.
@@ -50,9 +53,9 @@ impl Bundle {
         if let Some(mounts) = spec.mounts_mut() {
             for mount in mounts {
                 let relative = mount.source().as_ref().filter(|s| s.is_relative()).cloned();
-                let words = mount.options().iter().flatten();
-                let bind = words.clone().any(|w| w == "bind" || w == "rbind");
-                if let Some(source) = relative.filter(|_| bind) {
+                let Some(source) = relative else { continue };
+                let words = mount.options().iter().flatten().map(String::as_str);
+                if is_bind(mount, &MountOptions::parse(words)) {
                     mount.set_source(Some(directory.join(source)));
                 }
             }
@@ -75,7 +78,8 @@ pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
         Some(reader.read(source))
     };
     let sources = spec.mounts().iter().flatten().map(read).collect();
-    Facts { kernel, cgroups: crate::facts::cgroup::read(), sources }
+    let foreign_namespaces = crate::facts::namespaces::foreign(spec);
+    Facts { kernel, cgroups: crate::facts::cgroup::read(), sources, foreign_namespaces }
 }
 
 /// Compiles and checks a plan.
@@ -135,13 +139,22 @@ pub struct Ended {
 
 /// Runs a bundle's container with the caller's own streams, to its end.
 pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> {
+    run_reported(bundle, plan, id, &report(plan, Tracing::Off)?)
+}
+
+/// As [`run`], with a report of the caller's: it stays readable however the run ends.
+pub fn run_reported(
+    bundle: &Bundle,
+    plan: &Plan,
+    id: &str,
+    report: &Report,
+) -> Result<Ended, SpawnError> {
     let prepared = |errno| SpawnError::Prepare { call: "signalfd", errno };
     let mut signals =
         Signals::block().map_err(|e| prepared(rustix::io::Errno::from_raw_os_error(e as i32)))?;
-    let report = report(plan, Tracing::Off)?;
     let state = hook_state(bundle, id);
     let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
-    let mut running = spawn(plan, given, &report)?;
+    let mut running = spawn(plan, given, report)?;
     let mut streams = Streams::default();
     let mut terminal = None;
     if let Some(inner) = &running.terminal {
@@ -162,25 +175,17 @@ pub fn run(bundle: &Bundle, plan: &Plan, id: &str) -> Result<Ended, SpawnError> 
 }
 
 fn late_warnings(running: &Running) -> Vec<String> {
-    running.late_failure.iter().map(|failure| failure.words.clone()).collect()
+    running.late_failures.iter().map(|failure| failure.words.clone()).collect()
 }
 
 /// Runs the poststop hooks; what fails is told and changes nothing.
 fn poststop(bundle: &Bundle, state: &HookState) -> Vec<String> {
-    let hooks = bundle.spec.hooks().as_ref().and_then(|hooks| hooks.poststop().clone());
-    let mut warnings = Vec::new();
-    for (index, hook) in hooks.into_iter().flatten().enumerate() {
-        let spec = HookSpec {
-            phase: "poststop",
-            index,
-            path: HostPath::new(hook.path().clone()),
-            args: hook.args().clone().unwrap_or_default(),
-            env: hook.env().clone().unwrap_or_default(),
-            timeout_s: hook.timeout().and_then(|t| u64::try_from(t).ok()),
-        };
-        if let Err(fault) = hook::run(&spec, state, 0) {
-            warnings.push(fault.words);
+    let moment = Moment { pid: 0, umask: None };
+    match hooks::hooks(&bundle.spec, "poststop") {
+        Ok(hooks) => {
+            let failed = |spec: &HookSpec| hook::run(spec, state, moment).err();
+            hooks.iter().filter_map(failed).map(|fault| fault.words).collect()
         }
+        Err(error) => vec![error.to_string()],
     }
-    warnings
 }

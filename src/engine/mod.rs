@@ -3,6 +3,7 @@
 //! Not here: what is done on either side of the clone (`apply`), and why (`plan`).
 
 pub mod bundle;
+pub mod clone;
 pub mod resources;
 pub mod seccomp;
 pub mod signals;

@@ -10,17 +10,17 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
-use crate::apply::Apply;
+use super::clone;
 use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
 use crate::apply::host::Links;
 use crate::apply::process::end_child;
-use crate::apply::report::{Report, StepFailure, Tracing};
+use crate::apply::report::{Report, StepFailure, Taken, Tracing};
 use crate::apply::table::Table;
+use crate::apply::{Apply, Fault};
 use crate::plan::Slot;
-use crate::plan::step::{Actor, CloneSpec, Op, Plan};
-use crate::sys::namespace::{self, Namespace};
-use crate::sys::process::{Cloned, Parentage, clone_process, exit_now, wait};
+use crate::plan::step::{Actor, Op, Plan};
+use crate::sys::process::{Cloned, exit_now, wait};
 
 /// Why there is no container.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +68,8 @@ pub struct Running {
     pub terminal: Option<OwnedFd>,
     /// What has to be undone when it is gone.
     pub undo: Undo,
-    /// A failure of a hook after the start, to be told as a warning.
-    pub late_failure: Option<StepFailure>,
+    /// Failures of hooks after the start, to be told as warnings.
+    pub late_failures: Vec<StepFailure>,
 }
 
 /// The descriptors that connect the two sides.
@@ -107,6 +107,7 @@ impl Wires {
             terminal_socket: self.terminal.map(|(_, child)| child),
             child: 0,
             hook_state,
+            callers_umask: None,
         }
     }
 }
@@ -133,7 +134,7 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
             return Err(error);
         }
     };
-    match clone(&mut host, clone_step, &wires) {
+    match clone(&host, clone_step, &wires) {
         Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
         Ok(Cloned::Parent { pid, pidfd }) => {
             host.links.hook_state = given.hook_state;
@@ -168,18 +169,14 @@ fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
     Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
 }
 
-fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
+fn clone(host: &Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
     let Op::Clone(spec) = &host.plan.steps[index].op else {
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
     let started = host.report.begin(index);
-    let answer = if spec.user.is_some() {
-        clone_inside_user_namespace(host, spec, wires)
-    } else {
-        clone_here(host, spec)
-    };
+    let answer = clone::carry_out(host, spec, &wires.to_host);
     let outcome = match &answer {
-        Ok(_) => Ok(crate::apply::report::Taken::Done),
+        Ok(_) => Ok(Taken::Done),
         Err(errno) => Err((*errno).into()),
     };
     if !matches!(answer, Ok(Cloned::Child)) {
@@ -189,113 +186,14 @@ fn clone(host: &mut Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, Sp
         .map_err(|errno| SpawnError::Step(StepFailure { step: index, errno, words: String::new() }))
 }
 
-fn new_flags(spec: &CloneSpec) -> u64 {
-    let time = Namespace::Time;
-    spec.new.iter().filter(|kind| **kind != time).fold(0, |flags, kind| flags | kind.flag())
-}
-
-/// The usual way: one clone3 with everything, with what only a parent can choose for its child.
-///
-/// setns(pid) and unshare(time) take effect for children only, and for all of them: hooks must not
-/// land there, so both are taken back at once.
-fn clone_here(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, Errno> {
-    let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
-    let pid_home = match spec.pid {
-        Some(slot) => {
-            let home = open_own("pid")?;
-            namespace::join(host.table.get(slot)?, Namespace::Pid)?;
-            Some(home)
-        }
-        None => None,
-    };
-    let time_home = if spec.new.contains(&Namespace::Time) { Some(new_time(spec)?) } else { None };
-    let cloned = clone_process(new_flags(spec), cgroup, Parentage::Ours);
-    if !matches!(cloned, Ok(Cloned::Child)) {
-        if let Some(home) = pid_home {
-            namespace::join(home, Namespace::Pid)?;
-        }
-        if let Some(home) = time_home {
-            namespace::join(home, Namespace::Time)?;
-        }
-    }
-    cloned
-}
-
-fn open_own(name: &str) -> Result<OwnedFd, Errno> {
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-    let path = format!("/proc/self/ns/{name}");
-    rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty())
-}
-
-/// A time namespace for the child; its offsets can be written only while it is empty, so
-/// clone3(CLONE_NEWTIME) would make them unwritable.
-fn new_time(spec: &CloneSpec) -> Result<OwnedFd, Errno> {
-    let home = open_own("time")?;
-    namespace::unshare(Namespace::Time)?;
-    let lines: String =
-        spec.time_offsets.iter().map(|(clock, s, ns)| format!("{clock} {s} {ns}\n")).collect();
-    if !lines.is_empty() {
-        std::fs::write("/proc/self/timens_offsets", lines)
-            .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-    }
-    Ok(home)
-}
-
-/// A user namespace that exists already has to own the new ones, so their maker must be inside.
-///
-/// After a clone with all namespaces, setns(user) would leave the others owned by the wrong user
-/// namespace: mount and sethostname are EPERM then. So a middle process enters, makes the child
-/// as its sibling (CLONE_PARENT) and ends.
-fn clone_inside_user_namespace(
-    host: &Apply<'_>,
-    spec: &CloneSpec,
-    wires: &Wires,
-) -> Result<Cloned, Errno> {
-    let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
-    let user = spec.user.map(|slot| host.table.get(slot)).transpose()?.ok_or(Errno::BADF)?;
-    let pid_home = spec.pid.map(|slot| host.table.get(slot)).transpose()?;
-    match clone_process(0, cgroup, Parentage::Ours)? {
-        Cloned::Child => {
-            let made = namespace::join(user, Namespace::User)
-                .and_then(|()| pid_home.map_or(Ok(()), |ns| namespace::join(ns, Namespace::Pid)))
-                .and_then(|()| clone_process(new_flags(spec), None, Parentage::Sibling));
-            match made {
-                Ok(Cloned::Child) => Ok(Cloned::Child),
-                Ok(Cloned::Parent { pid, .. }) => {
-                    let told = rustix::io::write(&wires.to_host.1, &pid.to_le_bytes());
-                    exit_now(i32::from(told.is_err()));
-                }
-                Err(errno) => exit_now(errno.raw_os_error()),
-            }
-        }
-        Cloned::Parent { pid: middle, .. } => {
-            let status = wait(middle)?;
-            match status {
-                0 => sibling(wires),
-                _ => Err(Errno::from_raw_os_error(status >> 8 & 0xff)),
-            }
-        }
-    }
-}
-
-fn sibling(wires: &Wires) -> Result<Cloned, Errno> {
-    let mut bytes = [0; 4];
-    if rustix::io::read(&wires.to_host.0, &mut bytes)? != bytes.len() {
-        return Err(Errno::PIPE);
-    }
-    let pid = i32::from_le_bytes(bytes);
-    let process = rustix::process::Pid::from_raw(pid).ok_or(Errno::SRCH)?;
-    let pidfd = rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty())?;
-    Ok(Cloned::Parent { pid, pidfd })
-}
-
 /// The child's side: its steps, the last of which replaces it.
 fn run_child(host: Apply<'_>, clone_step: usize, links: Links) -> ! {
     let (plan, report) = (host.plan, host.report);
     let table = host.table.hand_over(plan);
-    // What is made in the root has the mode that the plan says, not one that our caller's umask cut.
-    rustix::process::umask(Mode::empty());
+    // What is made in the root has the mode that the plan says, whatever our caller's umask is.
+    let callers_umask = Some(rustix::process::umask(Mode::empty()));
     crate::sys::process::default_signals();
+    let links = Links { callers_umask, ..links };
     let mut child = Apply { plan, table, report, links, undo: Undo::default() };
     for index in clone_step + 1..plan.steps.len() {
         let step = &plan.steps[index];
@@ -338,12 +236,21 @@ impl Parent<'_> {
         if let Err(error) = self.executed(&report.0, exec) {
             return Err(self.abandon(error));
         }
-        let late_failure = match self.steps(exec + 1..self.host.plan.steps.len()) {
-            Err(SpawnError::Step(failure)) => Some(failure),
-            _ => None,
-        };
+        let late_failures = self.after_start(exec + 1);
         let Self { host, pid, pidfd } = self;
-        Ok(Running { pid, pidfd, terminal, undo: host.undo, late_failure })
+        Ok(Running { pid, pidfd, terminal, undo: host.undo, late_failures })
+    }
+
+    /// The steps after the start: one that fails changes nothing for the others.
+    fn after_start(&mut self, first: usize) -> Vec<StepFailure> {
+        let failed = |(step, fault): (usize, Fault)| {
+            let (errno, words) = (fault.errno, fault.words);
+            StepFailure { step, errno, words }
+        };
+        (first..self.host.plan.steps.len())
+            .filter_map(|index| Some((index, self.host.step_beside(index).err()?)))
+            .map(failed)
+            .collect()
     }
 
     fn steps(&mut self, range: std::ops::Range<usize>) -> Result<(), SpawnError> {
@@ -355,22 +262,30 @@ impl Parent<'_> {
             }
             if let Err(fault) = self.quiet_step(index, both) {
                 let (errno, words) = (fault.errno, fault.words);
-                return Err(match self.child_failure() {
-                    Some(failure) => SpawnError::Step(failure),
-                    None => SpawnError::Step(StepFailure { step: index, errno, words }),
+                return Err(match (self.child_failure(), self.host.report.current_step()) {
+                    (Some(failure), _) => SpawnError::Step(failure),
+                    // The end of the child's pipe in a Sync: it was killed where it is.
+                    (None, Some(step)) if both => SpawnError::Died { step, wait_status: 0 },
+                    (None, _) => SpawnError::Step(StepFailure { step: index, errno, words }),
                 });
             }
         }
         Ok(())
     }
 
-    /// A Sync is the child's to report: its step number is where the child is.
+    /// Whether a Sync fails is decided on the child's side; who waits in it answers for it.
     fn quiet_step(&mut self, index: usize, both: bool) -> crate::apply::Outcome {
-        if both {
-            let plan = self.host.plan;
-            return crate::apply::host::perform(&mut self.host, &plan.steps[index].op);
+        if !both {
+            return self.host.step_beside(index);
         }
-        self.host.step_unreported(index)
+        let op = &self.host.plan.steps[index].op;
+        let waits = matches!(op, Op::Sync { waits: Actor::Host, .. });
+        let started = if waits { self.host.report.begin_beside(index) } else { 0 };
+        let outcome = crate::apply::host::perform(&mut self.host, op);
+        if waits {
+            self.host.report.end_beside(index, started, &outcome);
+        }
+        outcome
     }
 
     fn child_failure(&self) -> Option<StepFailure> {
@@ -387,11 +302,15 @@ impl Parent<'_> {
         }
         if length == errno.len() {
             let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+            self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
         match self.host.report.current_step() {
             Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
-            _ => Ok(()),
+            _ => {
+                self.host.report.end_for_child(exec, &Ok(Taken::Done));
+                Ok(())
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 pub mod kernel;
+pub mod namespaces;
 pub mod sources;
 
 pub use cgroup::CgroupHost;
@@ -20,4 +21,6 @@ pub struct Facts {
     pub cgroups: CgroupHost,
     /// For each mount of the config that is a bind: what is known of its source.
     pub sources: Vec<Option<SourceFact>>,
+    /// Of the namespaces that the config joins those that another user namespace than ours owns.
+    pub foreign_namespaces: Vec<std::path::PathBuf>,
 }

@@ -8,7 +8,8 @@ use super::store::Image;
 pub enum FilterError {
     /// Without a value.
     #[error(
-        "invalid argument \"{0}\" for \"-f, --filter\" flag: bad format of filter (expected name=value)"
+        "invalid argument \"{0}\" for \"-f, --filter\" flag: bad format of filter \
+         (expected name=value)"
     )]
     Format(String),
     /// No filter of this command.

@@ -23,13 +23,13 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// Too many entries.
-    #[error("it has more than {0} entries")]
+    #[error("the archive has more than {0} entries")]
     Entries(u64),
     /// Too much data.
-    #[error("it unpacks to more than {0} bytes")]
+    #[error("the archive unpacks to more than {0} bytes")]
     Bytes(u64),
     /// Too well compressed to be honest.
-    #[error("it unpacks to more than {0} times its size: a compression bomb?")]
+    #[error("the archive unpacks to more than {0} times its size: a compression bomb?")]
     Ratio(u64),
 }
 

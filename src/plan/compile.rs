@@ -6,7 +6,7 @@ use super::builder::Builder;
 use super::error::CompileError;
 use super::namespaces::Namespaces;
 use super::step::{Actor, Op, Origin, Plan, Program, Slot};
-use super::{cgroup, mounts, namespaces, process, root};
+use super::{cgroup, hooks, mounts, namespaces, process, root, settings, terminal};
 use crate::config::path::{HostPath, RootPath};
 use crate::facts::Facts;
 
@@ -82,7 +82,14 @@ impl Input<'_> {
     /// What asked for the mount with this number.
     pub(super) fn mount_origin(&self, index: usize) -> Origin {
         let note = self.mounts.get(index).and_then(|note| note.origin.clone());
-        note.unwrap_or_else(|| Origin::new(&format!("/mounts/{index}")))
+        note.unwrap_or_else(|| {
+            let mount = self.spec.mounts().as_ref().and_then(|mounts| mounts.get(index));
+            let Some(mount) = mount else { return Origin::new(&format!("/mounts/{index}")) };
+            // A number alone would have to be looked up in the config.
+            let kind = mount.typ().as_deref().filter(|kind| !kind.is_empty() && *kind != "none");
+            let target = mount.destination().display();
+            Origin::new(&format!("/mounts/{index} ({} on {target})", kind.unwrap_or("bind")))
+        })
     }
 
     /// The process of the config.
@@ -105,6 +112,8 @@ pub(super) struct Compiler<'a> {
     pub(super) procfs: Option<Slot>,
     /// The container's root, attached; a mount on `/` replaces it.
     pub(super) root: Slot,
+    /// How many mounts lie between the old root and the new one.
+    pub(super) covers: u32,
 }
 
 /// Compiles a plan.
@@ -116,7 +125,7 @@ pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
     };
     let namespaces = namespaces::read(input)?;
     let root = plan.slot(super::SlotKind::Tree);
-    let mut compiler = Compiler { input, plan, namespaces, procfs: None, root };
+    let mut compiler = Compiler { input, plan, namespaces, procfs: None, root, covers: 0 };
     compiler.isolation()?;
     compiler.file_systems()?;
     compiler.process_steps(&given)?;
@@ -143,21 +152,27 @@ impl Compiler<'_> {
         root::take_from_host_propagation(self);
         let masks = mounts::prepare_masks(self);
         root::make(self)?;
-        let terminal = mounts::all(self)?;
+        let mounted = mounts::all(self)?;
         mounts::hide(self, masks);
-        process::terminal(self, terminal)?;
+        terminal::in_tree(self, mounted)?;
         process::working_directory_made(self)?;
-        process::hooks_before_pivot(self)?;
+        hooks::before_pivot(self)?;
         root::finish(self)
     }
 
     /// What the process is and may do, and its execution.
     fn process_steps(&mut self, given: &[Slot]) -> Result<(), CompileError> {
-        process::system_settings(self)?;
+        settings::all(self)?;
         process::standard_streams(self, given)?;
         process::limits(self)?;
         process::credentials(self)?;
         process::execute(self)
+    }
+
+    /// The tree that was just attached on `/` is the root from here on, on top of what was it.
+    pub(super) fn root_is_covered_by(&mut self, tree: Slot) {
+        self.root = tree;
+        self.covers += 1;
     }
 
     /// Writes the next step.

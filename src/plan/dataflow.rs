@@ -21,13 +21,15 @@ impl Use {
     }
 }
 
-/// The slots of one operation; no operation makes or uses more than three.
+/// The slots of one operation; the clone uses the most, a namespace of each kind and a cgroup.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Slots<T>([Option<T>; 3]);
+pub struct Slots<T>([Option<T>; MOST]);
+
+const MOST: usize = 9;
 
 impl<T: Copy> Slots<T> {
     fn of<const N: usize>(items: [T; N]) -> Self {
-        let mut slots = [None; 3];
+        let mut slots = [None; MOST];
         for (slot, item) in slots.iter_mut().zip(items) {
             *slot = Some(item);
         }
@@ -123,12 +125,13 @@ fn process_uses(op: &Op) -> Slots<(Slot, Use)> {
         | O::CgroupDevices { cgroup, .. }
         | O::JoinCgroup { cgroup } => Slots::of([(*cgroup, Kind(K::Cgroup))]),
         O::Clone(spec) => {
-            let namespace = Kind(K::Namespace);
-            Slots([
-                spec.user.map(|slot| (slot, namespace)),
-                spec.pid.map(|slot| (slot, namespace)),
-                spec.cgroup.map(|slot| (slot, Kind(K::Cgroup))),
-            ])
+            let joined = [spec.user, spec.pid].into_iter().flatten();
+            let joined = joined.chain(spec.entered.iter().map(|(_, slot)| *slot));
+            let joined = joined.map(|slot| (slot, Kind(K::Namespace)));
+            let cgroup = spec.cgroup.map(|slot| (slot, Kind(K::Cgroup)));
+            let mut slots = [None; MOST];
+            slots.iter_mut().zip(joined.chain(cgroup)).for_each(|(to, slot)| *to = Some(slot));
+            Slots(slots)
         }
         O::JoinNamespace { namespace, .. } => Slots::of([(*namespace, Kind(K::Namespace))]),
         O::OpenTerminal { devpts, .. } => Slots::of([(*devpts, Directory)]),

@@ -24,8 +24,8 @@ pub enum CompileError {
     NamespaceTwice {
         /// Where it stands.
         origin: String,
-        /// Its kind.
-        kind: String,
+        /// Its kind, in the config's word.
+        kind: &'static str,
     },
     /// Mounts without a mount namespace would be made on the host.
     #[error("the config has mounts and no mount namespace: they would be made on the host")]

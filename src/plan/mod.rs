@@ -16,12 +16,15 @@ pub mod compile;
 pub mod dataflow;
 pub mod devices;
 pub mod error;
+pub mod hooks;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;
 pub mod root;
+pub mod settings;
 pub mod source;
 pub mod step;
+pub mod terminal;
 
 #[cfg(test)]
 mod tests;

@@ -90,9 +90,13 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
             cgroup::mount(c, &target, &options)?;
             continue;
         }
+        if source::the_host_s(c, kind, &target, &options) {
+            continue;
+        }
         let later = kind == "tmpfs" && has_later_below(mounts, index, &target.path);
-        let delayed = later && options.top.set & attribute::RDONLY != 0;
+        let delayed = later && options.is_read_only();
         if delayed {
+            options.below.set &= !attribute::RDONLY;
             options.top.set &= !attribute::RDONLY;
         }
         let fs =
@@ -110,18 +114,16 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
     devices::outside_our_dev(c, mounted.dev)?;
     for (tree, origin) in read_only_last {
         c.plan.origin(&origin);
-        make_read_only(c, tree);
+        let because = "read-only last: the places for the mounts below had to be made in it first";
+        make_read_only(c, tree, because);
     }
     Ok(mounted)
 }
 
-fn make_read_only(c: &mut Compiler<'_>, tree: Slot) {
+fn make_read_only(c: &mut Compiler<'_>, tree: Slot, because: &'static str) {
     let attributes = Attributes { set: attribute::RDONLY, clear: 0 };
     let change = Change { attributes, ..Change::default() };
-    c.push(
-        Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
-        "read-only last: the places for the mounts below had to be made in it first",
-    );
+    c.push(Op::SetAttributes { tree, change, recursion: Recursion::TopOnly }, because);
 }
 
 fn has_later_below(mounts: &[Mount], index: usize, path: &RootPath) -> bool {
@@ -131,7 +133,8 @@ fn has_later_below(mounts: &[Mount], index: usize, path: &RootPath) -> bool {
         })
 }
 
-fn is_bind(mount: &Mount, options: &MountOptions) -> bool {
+/// Is it a bind? The words `bind` and `rbind` say so, or a source without a type.
+pub fn is_bind(mount: &Mount, options: &MountOptions) -> bool {
     let plain = matches!(mount.typ().as_deref(), None | Some("none" | "bind" | ""));
     options.bind.is_some() || (plain && mount.source().is_some())
 }
@@ -188,23 +191,30 @@ pub(super) fn file_system_tree(
     c.push(Op::CreateFilesystem { context }, "all its parameters are set");
     let tree = c.plan.slot(SlotKind::Tree);
     let nodes = target.path.as_str() == "/dev" && fs.kind == "tmpfs";
-    let attributes = options.below.then(options.top).set;
+    let copies = options.copy_up && !target.path.is_root();
+    let mut attributes = options.below.then(options.top).set;
+    if copies {
+        attributes &= !attribute::RDONLY;
+    }
     c.push(
         Op::MountDetached { context, tree, attributes },
         "its flags are there from the start; nobody can see it yet",
     );
-    if options.copy_up && !target.path.is_root() {
+    if copies {
         c.push(Op::CopyUp { from: place, tree }, "tmpcopyup: what the mount would hide is kept");
+        if options.is_read_only() {
+            make_read_only(c, tree, "read-only last: what is kept had to be written first");
+        }
     }
     if nodes {
         devices::in_our_dev(c, tree)?;
     }
-    if let Some(&propagation) = options.propagation.last() {
+    for &propagation in &options.propagation {
         set_propagation(c, tree, propagation);
     }
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
     if target.path.is_root() {
-        c.root = tree;
+        c.root_is_covered_by(tree);
     }
     Ok(tree)
 }
@@ -257,11 +267,6 @@ fn masked<'a>(c: &Compiler<'a>) -> &'a [String] {
     linux.and_then(|l| l.masked_paths().as_deref()).unwrap_or_default()
 }
 
-/// Does anything have to be hidden?
-pub(super) fn has_masks(c: &Compiler<'_>) -> bool {
-    !masked(c).is_empty()
-}
-
 /// The host's /dev/null and an empty directory, made before anything of the container is there.
 pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
     if masked(c).is_empty() {
@@ -305,6 +310,7 @@ pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
         Op::Attach { tree: empty, place },
         "before Linux 6.15 only an attached tree can be cloned",
     );
+    c.covers += 1;
     Some(Masks { null, empty })
 }
 

@@ -16,6 +16,8 @@ pub struct Namespaces {
     pub new: Vec<Namespace>,
     /// Joined by path.
     pub joined: Vec<(Namespace, HostPath)>,
+    /// Of those joined the ones that another user namespace than the host's owns.
+    pub foreign: Vec<Namespace>,
     /// The mapping of a new user namespace.
     pub uids: Vec<IdRange>,
     /// The mapping of its groups.
@@ -38,6 +40,12 @@ impl Namespaces {
         self.is_own(Namespace::Mount)
     }
 
+    /// Would a new procfs, sysfs or message queue of `kind` be refused? The kernel gives one only to
+    /// who has rights over the namespace that it shows.
+    pub fn shows_the_host_s(&self, kind: Namespace) -> bool {
+        self.is_own(Namespace::User) && !self.is_new(kind) && !self.foreign.contains(&kind)
+    }
+
     /// Must the host open the sources of mounts, because the child may not reach them?
     pub fn host_opens_sources(&self) -> bool {
         self.is_own(Namespace::User) || (!self.is_new(Namespace::Mount) && self.has_own_mounts())
@@ -54,6 +62,20 @@ fn kind(typ: LinuxNamespaceType) -> Namespace {
         LinuxNamespaceType::Pid => Namespace::Pid,
         LinuxNamespaceType::Network => Namespace::Network,
         LinuxNamespaceType::Time => Namespace::Time,
+    }
+}
+
+/// The config's word for it.
+fn word(typ: LinuxNamespaceType) -> &'static str {
+    match typ {
+        LinuxNamespaceType::Mount => "mount",
+        LinuxNamespaceType::Network => "network",
+        LinuxNamespaceType::Cgroup => "cgroup",
+        LinuxNamespaceType::Uts => "uts",
+        LinuxNamespaceType::Ipc => "ipc",
+        LinuxNamespaceType::User => "user",
+        LinuxNamespaceType::Pid => "pid",
+        LinuxNamespaceType::Time => "time",
     }
 }
 
@@ -76,7 +98,7 @@ pub fn read(input: &Input<'_>) -> Result<Namespaces, CompileError> {
         if namespaces.is_own(kind) {
             return Err(CompileError::NamespaceTwice {
                 origin: format!("/linux/namespaces/{index}"),
-                kind: entry.typ().to_string(),
+                kind: word(entry.typ()),
             });
         }
         match entry.path() {
@@ -84,6 +106,12 @@ pub fn read(input: &Input<'_>) -> Result<Namespaces, CompileError> {
             None => namespaces.new.push(kind),
         }
     }
+    let foreign = &input.facts.foreign_namespaces;
+    let of_others = namespaces
+        .joined
+        .iter()
+        .filter(|(_, path)| foreign.iter().any(|other| other == path.as_path()));
+    namespaces.foreign = of_others.map(|(kind, _)| *kind).collect();
     namespaces.new.sort();
     namespaces.joined.sort_by_key(|(kind, _)| *kind);
     namespaces.uids = ranges(linux.uid_mappings().as_ref());
@@ -124,6 +152,14 @@ pub(super) fn open_joined(c: &mut Compiler<'_>) -> Vec<(Namespace, Slot)> {
     opened
 }
 
+/// Joined namespaces that the host owns, where the container has a user namespace: once inside of
+/// that, nobody has the right to join them.
+fn entered_before(c: &Compiler<'_>, joined: &[(Namespace, Slot)]) -> Vec<(Namespace, Slot)> {
+    let has_user = c.namespaces.is_own(Namespace::User);
+    let before = |kind| kind != Namespace::User && !c.namespaces.foreign.contains(&kind);
+    joined.iter().copied().filter(|(kind, _)| has_user && before(*kind)).collect()
+}
+
 fn slot_of(joined: &[(Namespace, Slot)], kind: Namespace) -> Option<Slot> {
     joined.iter().find(|(k, _)| *k == kind).map(|(_, slot)| *slot)
 }
@@ -135,12 +171,14 @@ pub(super) fn clone_child(
     cgroup: super::cgroup::Prepared,
 ) -> Result<(), CompileError> {
     let time_offsets = time_offsets(c)?;
+    let entered = entered_before(c, joined);
     let joined_later = !cgroup.joined_by_host.is_empty();
     let later = |kind: &Namespace| *kind == Namespace::Cgroup && joined_later;
     let spec = CloneSpec {
         new: c.namespaces.new.iter().copied().filter(|kind| !later(kind)).collect(),
         user: slot_of(joined, Namespace::User),
-        pid: slot_of(joined, Namespace::Pid),
+        pid: slot_of(joined, Namespace::Pid).filter(|slot| entered.iter().all(|e| e.1 != *slot)),
+        entered,
         cgroup: cgroup.born_into,
         time_offsets,
     };
@@ -199,6 +237,17 @@ fn time_offsets(c: &Compiler<'_>) -> Result<Vec<(String, i64, u32)>, CompileErro
     Ok(rows)
 }
 
+/// Who makes the mount tree in a user namespace: its root, or the process's user where the
+/// mapping has no root. The rights are the same, but a file needs an owner that is mapped.
+fn first_user(c: &Compiler<'_>) -> (u32, u32) {
+    let has_root = |rows: &[IdRange]| rows.is_empty() || rows.iter().any(|row| row.inside == 0);
+    let user = c.input.spec.process().as_ref().map(|process| process.user());
+    let (uid, gid) = user.map_or((0, 0), |user| (user.uid(), user.gid()));
+    let uid = if has_root(&c.namespaces.uids) { 0 } else { uid };
+    let gid = if has_root(&c.namespaces.gids) { 0 } else { gid };
+    (uid, gid)
+}
+
 /// The child's first steps: bound to its parent, in its namespaces, with its rights.
 pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
     c.plan.actor(Actor::Child).origin_text("default");
@@ -209,9 +258,11 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
         );
     }
     c.plan.origin_text("/linux/namespaces");
+    let entered = entered_before(c, joined);
     for &(kind, namespace) in joined {
         // The user and pid namespace are the clone's business: a setns of our own comes too late.
-        if !matches!(kind, Namespace::User | Namespace::Pid) {
+        let by_clone = matches!(kind, Namespace::User | Namespace::Pid);
+        if !by_clone && !entered.contains(&(kind, namespace)) {
             c.push(
                 Op::JoinNamespace { namespace, kind },
                 "the config names an existing namespace instead of a new one",
@@ -226,8 +277,9 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
         );
     }
     if c.namespaces.is_own(Namespace::User) {
+        let (uid, gid) = first_user(c);
         c.push(
-            Op::BecomeRoot,
+            Op::BecomeUser { uid, gid },
             "after the clone the child still has the host's user, which is nobody in here",
         );
     }

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use oci_spec::runtime::{Hook, LinuxPersonalityDomain, PosixRlimitType};
+use oci_spec::runtime::{LinuxPersonalityDomain, PosixRlimitType};
 
 use super::compile::{Compiler, Stdio};
 use super::error::CompileError;
-use super::mounts::Mounted;
+use super::hooks;
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
-    Actor, CapabilitySets, ExecSpec, HookSpec, LineEnds, Missing, Op, SetGroups, Slot, SlotKind,
-    TerminalSpec,
+    Actor, CapabilitySets, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
 };
 use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
@@ -41,72 +40,6 @@ pub(super) fn open_procfs(c: &mut Compiler<'_>) {
         "a write to a file that only looks like procfs goes astray (CVE-2019-16884)",
     );
     c.procfs = Some(place);
-}
-
-/// The pty that becomes the process's terminal.
-pub(super) fn terminal(c: &mut Compiler<'_>, mounted: Mounted) -> Result<(), CompileError> {
-    let process = c.input.process()?;
-    if !process.terminal().unwrap_or(false) {
-        return Ok(());
-    }
-    let (size, user) = (process.console_size(), process.user());
-    let size = size.map(|s| (clamp(s.height()), clamp(s.width())));
-    let line_ends = match c.input.stdio {
-        Stdio::Inherited => LineEnds::Plain,
-        Stdio::Given => LineEnds::Converted,
-    };
-    let terminal = TerminalSpec { size, owner: (user.uid(), user.gid()), line_ends };
-    c.plan.origin_text("/process/terminal");
-    let devpts = match mounted.devpts {
-        Some(tree) => tree,
-        None => pin(c, "/dev/pts", Missing::Fails),
-    };
-    let (master, peer) =
-        (c.plan.slot(SlotKind::TerminalMaster), c.plan.slot(SlotKind::TerminalPeer));
-    c.push(
-        Op::OpenTerminal { devpts, master, peer, terminal },
-        "a terminal of the container's own devpts, so that ttyname works inside",
-    );
-    let tree = c.plan.slot(SlotKind::Tree);
-    c.push(
-        Op::CloneTerminal { peer, tree },
-        "/dev/console is bound from the descriptor: the name could be a link (CVE-2025-52565)",
-    );
-    let place = match mounted.dev {
-        Some(directory) => {
-            let place = c.plan.slot(SlotKind::Place);
-            c.push(
-                Op::MakeFile { directory, place, name: "console".into() },
-                "a bind needs a place, and a device goes onto a file",
-            );
-            place
-        }
-        None => pin(c, "/dev/console", Missing::MakeFile),
-    };
-    c.push(Op::Attach { tree, place }, "programs write to the console when all else is gone");
-    c.push(
-        Op::SendTerminal { master },
-        "the host moves bytes between it and the caller's terminal",
-    );
-    c.push(
-        Op::ControllingTerminal { peer },
-        "^C and window changes reach the processes of the session that owns the terminal",
-    );
-    Ok(())
-}
-
-fn clamp(length: u64) -> u16 {
-    u16::try_from(length).unwrap_or(u16::MAX)
-}
-
-fn pin(c: &mut Compiler<'_>, path: &str, missing: Missing) -> Slot {
-    let place = c.plan.slot(SlotKind::Place);
-    let (root, path) = (c.root, RootPath::clean(path));
-    c.push(
-        Op::Pin { place, root, path, links: Links::Refused, missing },
-        "a link here could lead the terminal to another file",
-    );
-    place
 }
 
 /// The directory that the process starts in is made where it is missing (V12.04).
@@ -140,136 +73,6 @@ fn working_directory(c: &Compiler<'_>) -> Result<RootPath, CompileError> {
     Ok(RootPath::clean(text))
 }
 
-fn hook(phase: &'static str, index: usize, hook: &Hook) -> HookSpec {
-    HookSpec {
-        phase,
-        index,
-        path: HostPath::new(hook.path().clone()),
-        args: hook.args().clone().unwrap_or_default(),
-        env: hook.env().clone().unwrap_or_default(),
-        timeout_s: hook.timeout().and_then(|t| u64::try_from(t).ok()),
-    }
-}
-
-fn hooks(c: &Compiler<'_>, phase: &'static str) -> Vec<HookSpec> {
-    let Some(all) = c.input.spec.hooks() else { return Vec::new() };
-    let list = match phase {
-        "prestart" => all.prestart(),
-        "createRuntime" => all.create_runtime(),
-        "createContainer" => all.create_container(),
-        "startContainer" => all.start_container(),
-        "poststart" => all.poststart(),
-        _ => all.poststop(),
-    };
-    list.iter().flatten().enumerate().map(|(index, h)| hook(phase, index, h)).collect()
-}
-
-fn run(c: &mut Compiler<'_>, phase: &'static str, because: &'static str) {
-    for spec in hooks(c, phase) {
-        c.plan.origin_text(&format!("/hooks/{phase}/{}", spec.index));
-        c.push(Op::RunHook(Box::new(spec)), because);
-    }
-}
-
-/// The hooks that see the mount tree before it is entered.
-pub(super) fn hooks_before_pivot(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    let on_host = !hooks(c, "prestart").is_empty() || !hooks(c, "createRuntime").is_empty();
-    if on_host {
-        c.plan.origin_text("/hooks");
-        c.push(
-            Op::Sync { waits: Actor::Host, until: "the child has made its mount tree" },
-            "these hooks are promised the namespaces and mounts of the container",
-        );
-        c.plan.actor(Actor::Host);
-        run(c, "prestart", "run on the host while the container's root is not entered yet");
-        run(c, "createRuntime", "run on the host while the container's root is not entered yet");
-        c.plan.origin_text("/hooks").actor(Actor::Child);
-        c.push(
-            Op::Sync { waits: Actor::Child, until: "the host's hooks have run" },
-            "what they prepare must be there before the container goes on",
-        );
-    }
-    run(c, "createContainer", "run in the container's namespaces, with the host's paths");
-    Ok(())
-}
-
-/// Host name, sysctl and what else the kernel keeps for the namespaces.
-pub(super) fn system_settings(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    c.plan.actor(Actor::Child);
-    if let Some(name) = c.input.spec.hostname().clone() {
-        c.plan.origin_text("/hostname");
-        own_uts(c, "/hostname")?;
-        c.push(Op::SetHostname { name }, "the uts namespace starts with a copy of the host's name");
-    }
-    if let Some(name) = c.input.spec.domainname().clone() {
-        c.plan.origin_text("/domainname");
-        own_uts(c, "/domainname")?;
-        c.push(
-            Op::SetDomainname { name },
-            "the uts namespace starts with a copy of the host's name",
-        );
-    }
-    sysctls(c)
-}
-
-fn own_uts(c: &Compiler<'_>, origin: &str) -> Result<(), CompileError> {
-    if c.namespaces.is_own(Namespace::Uts) {
-        return Ok(());
-    }
-    Err(CompileError::Unsupported {
-        origin: origin.into(),
-        what: "a name of its own needs a uts namespace; this one is the host's".into(),
-    })
-}
-
-/// Which namespace confines a sysctl; none if it is the whole machine's.
-fn sysctl_namespace(key: &str) -> Option<Namespace> {
-    const IPC: [&str; 8] = [
-        "kernel.msgmax",
-        "kernel.msgmnb",
-        "kernel.msgmni",
-        "kernel.sem",
-        "kernel.shmall",
-        "kernel.shmmax",
-        "kernel.shmmni",
-        "kernel.shm_rmid_forced",
-    ];
-    if IPC.contains(&key) || key.starts_with("fs.mqueue.") {
-        Some(Namespace::Ipc)
-    } else if key.starts_with("net.") {
-        Some(Namespace::Network)
-    } else if key == "kernel.domainname" || key == "kernel.hostname" {
-        Some(Namespace::Uts)
-    } else {
-        None
-    }
-}
-
-fn sysctls(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    let linux = c.input.spec.linux().as_ref();
-    let Some(settings) = linux.and_then(|l| l.sysctl().as_ref()) else { return Ok(()) };
-    let mut settings: Vec<_> = settings.iter().collect();
-    settings.sort();
-    for (key, value) in settings {
-        // Both forms are in use; a name part with a dot in it (an interface) needs slashes.
-        let dotted = if key.contains('/') { key.replace('/', ".") } else { key.clone() };
-        let refuse = |reason| CompileError::Sysctl { key: key.clone(), reason };
-        let kind = sysctl_namespace(&dotted)
-            .ok_or_else(|| refuse("is not confined to a namespace and would change the host"))?;
-        if !c.namespaces.is_own(kind) {
-            return Err(refuse("is not allowed in the hosts namespace"));
-        }
-        if let Some(procfs) = c.procfs {
-            c.plan.origin_text(&format!("/linux/sysctl/{key}"));
-            c.push(
-                Op::SetSysctl { procfs, key: key.clone(), value: value.clone() },
-                "written from inside: the file shows the namespace of whoever opens it",
-            );
-        }
-    }
-    Ok(())
-}
-
 /// Standard input, output and error.
 pub(super) fn standard_streams(c: &mut Compiler<'_>, given: &[Slot]) -> Result<(), CompileError> {
     let process = c.input.process()?;
@@ -283,15 +86,23 @@ pub(super) fn standard_streams(c: &mut Compiler<'_>, given: &[Slot]) -> Result<(
             "a pipe of the supervisor's: a container must not read the caller's terminal",
         );
     }
-    let user = process.user();
-    let moved = user.uid() != 0 || c.namespaces.is_own(Namespace::User);
-    if moved && c.input.stdio == Stdio::Given {
-        c.push(
-            Op::OwnStdio { owner: (user.uid(), user.gid()) },
-            "a process must be able to open its own /dev/stdout again",
-        );
-    }
+    own_streams(c, (process.user().uid(), process.user().gid()));
     Ok(())
+}
+
+/// A process must be able to open its own /dev/stdout again.
+fn own_streams(c: &mut Compiler<'_>, owner: (u32, u32)) {
+    let because = "a process must be able to open its own /dev/stdout again";
+    if c.namespaces.is_new(Namespace::User) && c.input.stdio == Stdio::Inherited {
+        let outside = |rows: &[IdRange], id| rows.iter().find_map(|row| row.outside_of(id));
+        let (uids, gids) = (&c.namespaces.uids, &c.namespaces.gids);
+        if let (Some(uid), Some(gid)) = (outside(uids, owner.0), outside(gids, owner.1)) {
+            // Inside, nobody may change the owner of a file of the host's.
+            c.plan.early(Op::OwnStdio { owner: (uid, gid) }, because);
+        }
+    } else if owner.0 != 0 || c.namespaces.is_own(Namespace::User) {
+        c.push(Op::OwnStdio { owner }, because);
+    }
 }
 
 fn limit_name(typ: PosixRlimitType) -> (&'static str, u32) {
@@ -331,6 +142,10 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         if soft > hard {
             let value = format!("{name} {soft} above {hard}");
             return Err(CompileError::Invalid { origin, what: "soft limit", value });
+        }
+        let before = &process.rlimits().as_deref().unwrap_or_default()[..index];
+        if before.iter().any(|other| other.typ() == entry.typ()) {
+            return Err(CompileError::Invalid { origin, what: "new limit", value: name.into() });
         }
         c.plan.origin_text(&origin);
         let because = "raising a hard limit needs the rights still held here";
@@ -393,13 +208,10 @@ pub(super) fn credentials(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     );
     let mut groups = user.additional_gids().clone().unwrap_or_default();
     groups.dedup();
+    let joined = c.namespaces.is_own(Namespace::User) && !c.namespaces.is_new(Namespace::User);
+    let set_groups = if joined { SetGroups::Perhaps } else { SetGroups::Allowed };
     c.push(
-        Op::SetUser {
-            uid: user.uid(),
-            gid: user.gid(),
-            groups: Cow::Owned(groups),
-            set_groups: SetGroups::Allowed,
-        },
+        Op::SetUser { uid: user.uid(), gid: user.gid(), groups: Cow::Owned(groups), set_groups },
         "groups first: a user without rights cannot change them any more",
     );
     c.plan.origin_text("/process/capabilities");
@@ -420,7 +232,7 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "as the container's user, and checked: a path through a leaked descriptor ends outside \
          (CVE-2024-21626)",
     );
-    run(c, "startContainer", "run in the container, right before its process");
+    hooks::run(c, "startContainer", "run in the container, right before its process")?;
     if process.no_new_privileges().unwrap_or(false) {
         c.plan.origin_text("/process/noNewPrivileges");
         c.push(Op::NoNewPrivileges, "set-user-id programs give no rights from here on");
@@ -447,8 +259,9 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "through a sealed stub: /proc/self/exe must never be rrun's own file (CVE-2019-5736)",
     );
     c.plan.actor(Actor::Host);
-    run(c, "poststart", "the process has been started");
-    Ok(())
+    // They are no steps, but a mistake in them is told before anything is done.
+    hooks::hooks(c.input.spec, "poststop")?;
+    hooks::run(c, "poststart", "the process has been started")
 }
 
 /// The environment with the last of a doubled name only, and without an empty HOME.

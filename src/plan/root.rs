@@ -113,6 +113,10 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
             "layers are given from the topmost to the lowest, then where changes go",
         ));
     }
+    steps.push((
+        Op::Configure { context, key: "source".into(), value: super::cgroup::text("overlay") },
+        "the name that mountinfo shows for it",
+    ));
     for key in ["redirect_dir", "metacopy", "index"] {
         steps.push((
             Op::Configure { context, key: key.into(), value: super::cgroup::text("off") },
@@ -133,7 +137,6 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
 
 /// The last changes of the mount tree, then the root becomes `/`.
 pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    shared(c)?;
     c.plan.origin_text("/root/readonly");
     let tree = c.root;
     if c.input.spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false) {
@@ -150,17 +153,17 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "pivot_root takes the working directory for both places, so none for the old root is needed",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
-    if super::mounts::has_masks(c) {
+    for _ in 0..c.covers {
         c.push(
             Op::DetachCover,
-            "umount2 takes the topmost mount of a place: here the empty file system of the masks",
+            "umount2 takes the topmost mount of a place: first what lay between the two roots",
         );
     }
     c.push(Op::DetachOldRoot, "the host's whole tree is below here until it is detached");
-    Ok(())
+    last_propagation(c)
 }
 
-fn shared(c: &mut Compiler<'_>) -> Result<(), CompileError> {
+fn last_propagation(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let Some(propagation) = wanted(c)? else { return Ok(()) };
     if propagation.is_slave() || matches!(propagation, Propagation::Private | Propagation::RPrivate)
     {
@@ -173,28 +176,54 @@ fn shared(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let tree = c.root;
     c.push(
         Op::SetAttributes { tree, change, recursion },
-        "after the mounts: what is attached below a shared mount would take part in its group",
+        "pivot_root refuses a shared root, and what is attached below one would be shared, too",
     );
     Ok(())
 }
 
 /// Without a mount namespace of its own nothing may be mounted; chroot is all there is.
 pub(super) fn without_mount_namespace(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    let mounts = c.input.spec.mounts().as_ref().is_some_and(|mounts| !mounts.is_empty());
     let RootSource::Directory(path) = c.input.root.clone() else {
         return Err(CompileError::MountsOnHost);
     };
-    if mounts {
-        return Err(CompileError::MountsOnHost);
-    }
+    refuse_what_needs_mounts(c)?;
     super::process::open_procfs(c);
     let place = c.plan.slot(SlotKind::Place);
     c.plan.origin_text("/root");
     c.push(Op::OpenPlace { place, path }, "the root that the config names");
+    c.root = place;
+    super::terminal::of_the_host(c)?;
+    super::process::working_directory_made(c)?;
+    super::hooks::before_pivot(c)?;
+    c.plan.origin_text("/root");
     c.push(Op::EnterDirectory { place }, "chroot takes the working directory");
     c.push(
         Op::ChangeRoot,
         "without a mount namespace pivot_root would change the root of every process",
     );
     Ok(())
+}
+
+fn refuse_what_needs_mounts(c: &Compiler<'_>) -> Result<(), CompileError> {
+    let spec = c.input.spec;
+    if spec.mounts().as_ref().is_some_and(|mounts| !mounts.is_empty()) {
+        return Err(CompileError::MountsOnHost);
+    }
+    let linux = spec.linux().as_ref();
+    let any = |list: Option<&Vec<String>>| list.is_some_and(|list| !list.is_empty());
+    let devices = linux.and_then(|l| l.devices().as_ref()).is_some_and(|list| !list.is_empty());
+    let needs = [
+        ("/root/readonly", spec.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false)),
+        ("/linux/maskedPaths", any(linux.and_then(|l| l.masked_paths().as_ref()))),
+        ("/linux/readonlyPaths", any(linux.and_then(|l| l.readonly_paths().as_ref()))),
+        ("/linux/rootfsPropagation", wanted(c)?.is_some()),
+        ("/linux/devices", devices),
+    ];
+    match needs.into_iter().find(|(_, needed)| *needed) {
+        None => Ok(()),
+        Some((origin, _)) => Err(CompileError::Unsupported {
+            origin: origin.into(),
+            what: "it needs a mount namespace, or it would change the host".into(),
+        }),
+    }
 }

@@ -35,7 +35,6 @@ pub(super) fn bind(
         _ => Recursion::Recursive,
     };
     let (source, when) = source(c, index, mount, options)?;
-    let tree = c.plan.slot(SlotKind::Tree);
     let because = match &source {
         Source::InRoot { .. } => {
             "it lies in the root, so it is looked up there, after the mounts before it"
@@ -45,13 +44,59 @@ pub(super) fn bind(
         _ if recursion == Recursion::Recursive => "what is mounted below the source belongs to it",
         _ => "only the mount itself was asked for, not those below it",
     };
+    let idmap = idmap(c, mount, options, &target.origin)?;
+    let clone = Clone { source, when, recursion, idmap, because };
+    attach_clone(c, clone, target, options);
+    Ok(())
+}
+
+/// The host's own procfs, sysfs or message queues, where the kernel gives no new one: it shows
+/// only namespaces that the container has rights over.
+pub(super) fn the_host_s(
+    c: &mut Compiler<'_>,
+    kind: &str,
+    target: &Target,
+    options: &MountOptions,
+) -> bool {
+    let (namespace, path) = match kind {
+        "proc" => (Namespace::Pid, "/proc"),
+        "sysfs" => (Namespace::Network, "/sys"),
+        "mqueue" => (Namespace::Ipc, "/dev/mqueue"),
+        _ => return false,
+    };
+    if !c.namespaces.shows_the_host_s(namespace) {
+        return false;
+    }
+    let clone = Clone {
+        source: Source::Host(HostPath::new(path)),
+        when: When::Early,
+        // What the host has mounted below is not asked for.
+        recursion: Recursion::TopOnly,
+        idmap: None,
+        because: "the kernel makes no new one for who has no rights over the namespace it shows",
+    };
+    attach_clone(c, clone, target, options);
+    true
+}
+
+/// A tree that is cloned.
+struct Clone {
+    source: Source,
+    when: When,
+    recursion: Recursion,
+    idmap: Option<(Slot, Reach)>,
+    because: &'static str,
+}
+
+fn attach_clone(c: &mut Compiler<'_>, clone: Clone, target: &Target, options: &MountOptions) {
+    let Clone { source, when, recursion, idmap, because } = clone;
+    let tree = c.plan.slot(SlotKind::Tree);
     put(c, when, Op::CloneTree { tree, source, recursion }, because);
     if target.path.as_str() == "/proc" {
         let (magic, name) = (PROC_SUPER_MAGIC, "proc");
         let because = "anything but a procfs here would let the container answer for the kernel";
         put(c, when, Op::ExpectFilesystem { place: tree, magic, name }, because);
     }
-    let idmap = idmap(c, mount, options, &target.origin)?;
     changes(c, Changed { tree, when, recursion, idmap }, options);
     let place = c.plan.slot(SlotKind::Place);
     let (root, links) = (c.root, target.links);
@@ -60,9 +105,8 @@ pub(super) fn bind(
     c.push(pin, target.because());
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
     if target.path.is_root() {
-        c.root = tree;
+        c.root_is_covered_by(tree);
     }
-    Ok(())
 }
 
 /// PROC_SUPER_MAGIC of statfs(2).
@@ -87,7 +131,7 @@ fn source(
         value: String::new(),
     })?;
     // A clone by the child comes from a namespace that is a slave of the host's already.
-    let shared = options.propagation.last().is_some_and(|p| p.is_shared());
+    let shared = options.propagation.iter().any(|p| p.is_shared());
     let when = if c.namespaces.host_opens_sources() || shared || options.idmap.is_some() {
         When::Early
     } else {
@@ -153,52 +197,63 @@ struct Changed {
     idmap: Option<(Slot, Reach)>,
 }
 
+/// The propagation that is set on the whole tree first, and what is set after it.
+///
+/// The kernel's calls reach one mount or all of them, never only those below. So `slave` makes
+/// those below slaves as well: they only receive. `shared` leaves them as the clone has them,
+/// because a mount that has left its peer group does not find back.
+fn propagations(words: &[Propagation]) -> (Option<Propagation>, &[Propagation]) {
+    match words {
+        [] => (Some(Propagation::RPrivate), &[]),
+        [Propagation::Shared, ..] => (None, words),
+        [Propagation::Slave, rest @ ..] => (Some(Propagation::RSlave), rest),
+        [Propagation::Private, rest @ ..] => (Some(Propagation::RPrivate), rest),
+        [Propagation::Unbindable, ..] => (Some(Propagation::RPrivate), words),
+        [first, rest @ ..] => (Some(*first), rest),
+    }
+}
+
 /// Everything is set while the tree is detached: it is never seen otherwise.
 fn changes(c: &mut Compiler<'_>, changed: Changed, options: &MountOptions) {
     let Changed { tree, when, recursion, idmap } = changed;
-    let propagation = options.propagation.last().copied().unwrap_or(Propagation::RPrivate);
-    let mut below = Change { attributes: options.below, ..Change::default() };
+    let set = |c: &mut Compiler<'_>, change: Change, recursion, because| {
+        if change != Change::default() {
+            put(c, when, Op::SetAttributes { tree, change, recursion }, because);
+        }
+    };
+    let (first, later) = propagations(&options.propagation);
+    let mut whole = Change { attributes: options.below, propagation: first, ..Change::default() };
     let mut top = Change { attributes: options.top, ..Change::default() };
     if !top.attributes.is_empty() && c.input.facts.kernel.nosymfollow() {
         // Not named means cleared, as with a bind remount.
         let unset = Attributes { set: 0, clear: attribute::NOSYMFOLLOW };
         top.attributes = unset.then(top.attributes);
     }
-    if propagation.is_recursive() {
-        below.propagation = Some(propagation);
-    } else {
-        // What lies below must not stay in the host's peer groups either.
-        below.propagation = Some(Propagation::RPrivate);
-        top.propagation = Some(propagation);
-    }
     if recursion == Recursion::TopOnly {
-        top.attributes = below.attributes.then(top.attributes);
-        top.propagation = Some(propagation);
-    } else {
-        let because = if options.below.is_empty() {
-            "a clone stays in the peer group of its source until it is told otherwise"
-        } else {
-            "the mounts below the source would keep their own flags otherwise"
-        };
-        put(c, when, Op::SetAttributes { tree, change: below, recursion }, because);
+        whole.attributes = whole.attributes.then(std::mem::take(&mut top.attributes));
+    }
+    let because = match options.below.is_empty() {
+        _ if whole.attributes.set & attribute::RDONLY != 0 => READ_ONLY,
+        true => "a clone stays in the peer group of its source until it is told otherwise",
+        false => "the mounts below the source would keep their own flags otherwise",
+    };
+    set(c, whole, recursion, because);
+    for &propagation in later {
+        let reach = if propagation.is_recursive() { recursion } else { Recursion::TopOnly };
+        let change = Change { propagation: Some(propagation), ..Change::default() };
+        set(c, change, reach, "each word is a change of its own: a slave can be shared as well");
     }
     if let Some((namespace, reach)) = idmap {
-        let recursion = if reach == Reach::Below { recursion } else { Recursion::TopOnly };
+        let reach = if reach == Reach::Below { recursion } else { Recursion::TopOnly };
         let change = Change { idmap: Some(namespace), ..Change::default() };
-        let because = "owners are mapped by the mount, so no file has to change its owner";
-        put(c, when, Op::SetAttributes { tree, change, recursion }, because);
+        set(c, change, reach, "owners are mapped by the mount, so no file has to change its owner");
     }
-    if top != Change::default() {
-        let because = if top.attributes.set & attribute::RDONLY != 0 {
-            "MS_BIND ignores MS_RDONLY, so read-only needs a step of its own"
-        } else {
-            "a bind inherits the flags of its source; what the config names is changed here"
-        };
-        put(
-            c,
-            when,
-            Op::SetAttributes { tree, change: top, recursion: Recursion::TopOnly },
-            because,
-        );
-    }
+    let because = if top.attributes.set & attribute::RDONLY != 0 {
+        READ_ONLY
+    } else {
+        "a bind inherits the flags of its source; what the config names is changed here"
+    };
+    set(c, top, Recursion::TopOnly, because);
 }
+
+const READ_ONLY: &str = "MS_BIND ignores MS_RDONLY, so read-only needs a step of its own";

@@ -179,6 +179,14 @@ pub struct IdRange {
     pub length: u32,
 }
 
+impl IdRange {
+    /// The id outside that is `inside` in here, if this row has it.
+    pub fn outside_of(&self, inside: u32) -> Option<u32> {
+        let offset = inside.checked_sub(self.inside).filter(|offset| *offset < self.length)?;
+        self.outside.checked_add(offset)
+    }
+}
+
 /// A device or fifo to make.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NodeSpec {
@@ -213,6 +221,8 @@ pub struct CloneSpec {
     pub new: Vec<Namespace>,
     /// A user namespace to enter before the others are made.
     pub user: Option<Slot>,
+    /// Namespaces that are entered before the user namespace, which has no rights over them.
+    pub entered: Vec<(Namespace, Slot)>,
     /// A pid namespace that the child is to be born into.
     pub pid: Option<Slot>,
     /// A cgroup that the child is to be born into (v2).
@@ -341,8 +351,8 @@ pub enum Op {
     JoinNamespace { namespace: Slot, kind: Namespace },
     /// unshare.
     Unshare { kind: Namespace },
-    /// setgid(0), setuid(0) in the new user namespace.
-    BecomeRoot,
+    /// setresgid, setresuid in the user namespace, before there are any limits.
+    BecomeUser { uid: u32, gid: u32 },
     /// A pty of the container's devpts: its two ends.
     OpenTerminal { devpts: Slot, master: Slot, peer: Slot, terminal: TerminalSpec },
     /// A descriptor handed from the child to the host.
@@ -365,6 +375,8 @@ pub enum Op {
     DetachOldRoot,
     /// chroot("."), where the mount namespace is not ours to change.
     ChangeRoot,
+    /// ioctl(SIOCSIFFLAGS) on `lo`.
+    LoopbackUp,
     /// sethostname.
     SetHostname { name: String },
     /// setdomainname.
@@ -420,14 +432,14 @@ pub enum LineEnds {
     Plain,
 }
 
-/// May the supplementary groups be set? In a user namespace with `deny` they cannot.
+/// May the supplementary groups be set? In a user namespace that others made they may be denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SetGroups {
     /// setgroups is called.
     Allowed,
-    /// It would be EPERM.
-    Denied,
+    /// setgroups is called; EPERM is no failure if there are none to set.
+    Perhaps,
 }
 
 /// Device rules as a program for bpf(2).

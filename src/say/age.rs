@@ -9,7 +9,7 @@ pub fn duration(seconds: i64) -> String {
     match seconds {
         ..1 => "Less than a second".into(),
         1 => "1 second".into(),
-        ..MINUTE => format!("{seconds} seconds"),
+        2..MINUTE => format!("{seconds} seconds"),
         _ if seconds < 2 * MINUTE => "About a minute".into(),
         _ if seconds < HOUR => format!("{} minutes", seconds / MINUTE),
         _ if hours == 1 => "About an hour".into(),

@@ -196,7 +196,7 @@ fn process_call(op: &Op) -> String {
             format!("setns({}, {})", fd(*namespace), kind.flag_name())
         }
         Op::Unshare { kind } => format!("unshare({})", kind.flag_name()),
-        Op::BecomeRoot => "setresgid(0, 0, 0), setresuid(0, 0, 0)".into(),
+        Op::BecomeUser { uid, gid } => format!("setresgid({gid}), setresuid({uid})"),
         Op::OpenTerminal { devpts, terminal, .. } => {
             let cleared = if terminal.line_ends == LineEnds::Plain { ", -ONLCR" } else { "" };
             format!("ioctl(openat({}, \"ptmx\"), TIOCGPTPEER{cleared})", fd(*devpts))
@@ -214,6 +214,7 @@ fn process_call(op: &Op) -> String {
         Op::DetachCover => "umount2(\".\", MNT_DETACH)".into(),
         Op::DetachOldRoot => "umount2(\".\", MNT_DETACH), chdir(\"/\")".into(),
         Op::ChangeRoot => "chroot(\".\")".into(),
+        Op::LoopbackUp => "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})".into(),
         Op::SetHostname { name } => format!("sethostname(\"{name}\")"),
         Op::SetDomainname { name } => format!("setdomainname(\"{name}\")"),
         Op::SetSysctl { key, value, .. } => {

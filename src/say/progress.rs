@@ -10,16 +10,28 @@ pub struct Progress<R> {
     bar: ProgressBar,
 }
 
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show<'a> {
+    /// Nothing at all.
+    Nothing,
+    /// How many bytes there were, under this label.
+    Bytes(&'a str),
+    /// How many of so many.
+    Share(&'a str, u64),
+}
+
 impl<R: Read> Progress<R> {
-    /// Shows the reading of `input` under a label on standard error, if that is a terminal.
-    /// `length` is how much there is, where that is known.
-    pub fn over(input: R, length: Option<u64>, label: Option<&str>) -> Self {
-        let Some(label) = label.filter(|_| io::stderr().is_terminal()) else {
-            return Self { input, bar: ProgressBar::hidden() };
-        };
-        let (bar, template) = match length {
-            Some(length) => (ProgressBar::new(length), "{msg} {wide_bar} {bytes}/{total_bytes}"),
-            None => (ProgressBar::new_spinner(), "{msg} {bytes} {bytes_per_sec}"),
+    /// Shows the reading of `input` on standard error, if that is a terminal.
+    pub fn over(input: R, show: Show<'_>) -> Self {
+        let (label, bar, template) = match show {
+            Show::Bytes(label) if io::stderr().is_terminal() => {
+                (label, ProgressBar::new_spinner(), "{msg} {bytes} {bytes_per_sec}")
+            }
+            Show::Share(label, total) if io::stderr().is_terminal() => {
+                (label, ProgressBar::new(total), "{msg} {wide_bar} {bytes}/{total_bytes}")
+            }
+            _ => return Self { input, bar: ProgressBar::hidden() },
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

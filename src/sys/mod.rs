@@ -5,14 +5,16 @@
 
 pub mod bpf;
 pub mod credentials;
+pub mod errno;
 pub mod loop_device;
 pub mod mount;
-pub mod mount_attribute;
 pub mod namespace;
+pub mod network;
 pub mod page;
 pub mod path;
 pub mod process;
 pub mod seccomp;
+pub mod spawn;
 pub mod stub;
 
 pub use rustix::io::{Errno, Result};

@@ -1,6 +1,6 @@
 //! Namespaces: which there are, entering one, asking what a descriptor is.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::{Result, answer};
 
@@ -83,6 +83,16 @@ pub fn unshare(kind: Namespace) -> Result<()> {
     // SAFETY: unshare takes one integer; only CLONE_FILES and CLONE_FS could touch shared state.
     let returned = unsafe { libc::unshare(flag) };
     answer(returned.into()).map(drop)
+}
+
+/// The user namespace that owns the namespace `file` is open on (NS_GET_USERNS, Linux 4.9).
+pub fn owner(file: impl AsFd) -> Result<OwnedFd> {
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: this ioctl takes no argument and returns a new descriptor.
+    let returned = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_USERNS as _) };
+    answer(returned.into())?;
+    // SAFETY: the kernel just made this descriptor for us; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(returned) })
 }
 
 /// The CLONE_NEW* flag of the namespace that `file` is open on (NS_GET_NSTYPE, Linux 4.11).

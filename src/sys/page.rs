@@ -43,6 +43,11 @@ impl SharedPage {
         self.all()[index].store(value, Ordering::Release);
     }
 
+    /// A word itself, for the kernel to write to.
+    pub fn word(&self, index: usize) -> &AtomicU64 {
+        &self.all()[index]
+    }
+
     /// How many words there are.
     pub fn len(&self) -> usize {
         self.count

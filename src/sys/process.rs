@@ -1,6 +1,7 @@
 //! Making the process: clone3, and the small things that a process sets for itself.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
 
 use super::{Result, answer};
 
@@ -27,33 +28,53 @@ pub enum Parentage {
     Sibling,
 }
 
-/// clone3 without a stack of its own, as fork does it, into new `namespaces` (CLONE_NEW* flags)
-/// and, on a cgroup v2 host, into `cgroup`.
+/// What a new process is born into.
+#[derive(Debug, Clone, Copy)]
+pub struct Birth<'a> {
+    /// New namespaces, as CLONE_NEW* flags.
+    pub namespaces: u64,
+    /// A cgroup, on a cgroup v2 host.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Its parent.
+    pub parentage: Parentage,
+    /// Memory that is told its process id before it runs (CLONE_PARENT_SETTID): shared memory
+    /// is how a child in a new pid namespace learns what its parent calls it.
+    pub announced: Option<&'a AtomicU64>,
+}
+
+impl Default for Birth<'_> {
+    fn default() -> Self {
+        Self { namespaces: 0, cgroup: None, parentage: Parentage::Ours, announced: None }
+    }
+}
+
+/// clone3 without a stack of its own, as fork does it.
 ///
 /// The caller must have one thread only: the child has a copy of this thread and of every lock as
 /// it was.
-pub fn clone_process(
-    namespaces: u64,
-    cgroup: Option<BorrowedFd<'_>>,
-    parentage: Parentage,
-) -> Result<Cloned> {
+pub fn clone_process(birth: Birth<'_>) -> Result<Cloned> {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let mut pidfd: libc::c_int = -1;
     // SAFETY: all-zero is a valid clone_args: no flag, no stack, no tid.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    arguments.flags = namespaces | u64::from(libc::CLONE_PIDFD.unsigned_abs());
+    arguments.flags = birth.namespaces | u64::from(libc::CLONE_PIDFD.unsigned_abs());
     arguments.pidfd = (&raw mut pidfd) as u64;
-    match parentage {
+    match birth.parentage {
         Parentage::Ours => arguments.exit_signal = u64::from(libc::SIGCHLD.unsigned_abs()),
         // With CLONE_PARENT the exit signal is that of the caller and must be 0 here.
         Parentage::Sibling => arguments.flags |= u64::from(libc::CLONE_PARENT.unsigned_abs()),
     }
-    if let Some(cgroup) = cgroup {
+    if let Some(word) = birth.announced {
+        arguments.flags |= u64::from(libc::CLONE_PARENT_SETTID.unsigned_abs());
+        // The kernel writes 32 bits: on the little endian machines we run on, the low ones.
+        arguments.parent_tid = word.as_ptr() as u64;
+    }
+    if let Some(cgroup) = birth.cgroup {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
     }
     // SAFETY: like fork: no CLONE_VM, so the child works on a copy of our memory, on our stack.
-    // The struct is of the size given and outlives the call.
+    // The struct is of the size given and, like the word for the process id, outlives the call.
     let returned = unsafe {
         libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>())
     };

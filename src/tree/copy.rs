@@ -15,17 +15,7 @@ use super::attributes::{Attributes, Step};
 use super::data::Ways;
 use super::descent::{Descent, LOST_AND_FOUND, NameBuffer, is_dot, open_directory, open_one};
 use super::link::Links;
-use super::{TreeError, joined, shown};
-
-/// What the source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A tree as a process sees it: a volume, a merged overlay.
-    Tree,
-    /// One layer of an overlay, opened directly: its whiteouts (character devices 0:0) and the
-    /// overlay's own extended attributes are not content.
-    Layer,
-}
+use super::{SourceKind, TreeError, joined, shown};
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -140,21 +130,26 @@ impl Copier {
     ) -> Step<Made> {
         match listed {
             FileType::Directory => Ok(Made::Directory),
+            FileType::RegularFile => match self.copy_file(from, to, name) {
+                // A link has taken the file's place since it was listed: it is what is copied.
+                Err((_, Errno::LOOP)) => self.copy_by_stat(from, to, name),
+                made => made,
+            },
+            _ => self.copy_by_stat(from, to, name),
+        }
+    }
+
+    /// Copies what the listing does not tell all about.
+    fn copy_by_stat(&mut self, from: &Descent, to: &Descent, name: &CStr) -> Step<Made> {
+        let stat = rustix::fs::statat(from.here(), name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|e| ("fstatat", e))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Made::Directory),
             FileType::RegularFile => self.copy_file(from, to, name),
-            _ => {
-                let stat = rustix::fs::statat(from.here(), name, AtFlags::SYMLINK_NOFOLLOW)
-                    .map_err(|e| ("fstatat", e))?;
-                match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::Directory => Ok(Made::Directory),
-                    FileType::RegularFile => self.copy_file(from, to, name),
-                    FileType::CharacterDevice
-                        if self.kind == SourceKind::Layer && stat.st_rdev == 0 =>
-                    {
-                        Ok(Made::Nothing)
-                    }
-                    _ => self.copy_node(from, to, (name, &stat)),
-                }
+            FileType::CharacterDevice if self.kind == SourceKind::Layer && stat.st_rdev == 0 => {
+                Ok(Made::Nothing)
             }
+            _ => self.copy_node(from, to, (name, &stat)),
         }
     }
 

@@ -27,22 +27,34 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-pub use copy::{Copied, SourceKind, copy};
+use crate::sys::errno::words;
+
+pub use copy::{Copied, copy};
 pub use remove::{Spare, clear, remove};
 pub use size::{Size, is_empty, size};
+
+/// What the source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A tree as a process sees it: a volume, a merged overlay.
+    Tree,
+    /// One layer of an overlay, opened directly: its whiteouts (character devices 0:0) and the
+    /// overlay's own extended attributes are not content.
+    Layer,
+}
 
 /// Why a tree could not be copied, removed or measured. The path is relative to its top.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
     /// A system call failed.
-    #[error("{call}({path:?}): {source}")]
+    #[error("{call}({path:?}): {}", words(*errno))]
     Io {
         /// What was tried.
         call: &'static str,
         /// On what, below the top of the tree.
         path: PathBuf,
         /// The kernel's answer.
-        source: std::io::Error,
+        errno: Errno,
     },
     /// Somebody moved or replaced an entry while it was worked on.
     #[error("{path:?} was moved or replaced meanwhile")]
@@ -63,14 +75,14 @@ impl TreeError {
         let path = shown(path);
         match errno {
             Errno::XDEV if call.starts_with("openat") => Self::MountPoint { path },
-            errno => Self::Io { call, path, source: errno.into() },
+            errno => Self::Io { call, path, errno },
         }
     }
 
     /// The kernel's error number, where a call failed.
     pub fn errno(&self) -> Option<i32> {
         match self {
-            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Io { errno, .. } => Some(errno.raw_os_error()),
             Self::Changed { .. } | Self::MountPoint { .. } => None,
         }
     }

@@ -22,7 +22,7 @@ pub(crate) fn is_root(test: &str) -> bool {
     eprintln!("skipped: {test}: needs root");
     if let Some(path) = std::env::var_os("RRUN_TEST_SKIPS") {
         let mut skips = std::fs::File::options().append(true).create(true).open(path).unwrap();
-        writeln!(skips, "{test}: root").unwrap();
+        writeln!(skips, "{test}: needs root").unwrap();
     }
     false
 }

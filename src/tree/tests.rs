@@ -131,9 +131,14 @@ fn one_of_each(top: &Path) {
     let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     set_xattr(&at("suid"), "security.capability", capability);
     // user::rw- user:1:r-- group::r-- mask::r-- other::---, and a default for what comes in.
-    let acl = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";
-    set_xattr(&at("dir/sub/deep"), "system.posix_acl_access", acl);
-    set_xattr(&at("dir/sub"), "system.posix_acl_default", acl);
+    let acl = [
+        &b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff"[..],
+        b"\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff",
+        b"\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff",
+    ]
+    .concat();
+    set_xattr(&at("dir/sub/deep"), "system.posix_acl_access", &acl);
+    set_xattr(&at("dir/sub"), "system.posix_acl_default", &acl);
     let mut all = paths(top);
     all.reverse();
     for (number, path) in all.iter().enumerate() {
@@ -240,7 +245,7 @@ fn nothing_is_overwritten() {
     fs::write(from.path().join("d/file"), "new").unwrap();
     symlink("/etc", to.path().join("d")).unwrap();
     let refused = copied(from.path(), to.path(), SourceKind::Tree).unwrap_err();
-    assert_eq!(refused.to_string(), "mkdirat(\"d\"): File exists (os error 17)");
+    assert_eq!(refused.to_string(), "mkdirat(\"d\"): File exists");
     assert_eq!(refused.errno(), Some(libc::EEXIST));
 }
 
@@ -355,4 +360,44 @@ fn mount_points_are_not_crossed() {
     assert!(place.join("kept").exists());
     assert_eq!(size(open(from.path()).as_fd()).unwrap(), Size::default());
     rustix::mount::unmount(&place, rustix::mount::UnmountFlags::empty()).unwrap();
+}
+
+/// podman 2023-0778: a file that becomes a link while it is copied gives the link or the file,
+/// never what the link leads to.
+#[test]
+fn a_file_swapped_for_a_link() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (from, outside) = (quick_scratch(), quick_scratch());
+    let (file, other) = (from.path().join("f"), from.path().join("other"));
+    fs::write(&file, "inside").unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    symlink(outside.path().join("secret"), &other).unwrap();
+    let stop = AtomicBool::new(false);
+    let (mut links, mut files) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                rustix::fs::renameat_with(CWD, &file, CWD, &other, flags).unwrap();
+            }
+        });
+        for _ in 0..500 {
+            let to = quick_scratch();
+            match copied(from.path(), to.path(), SourceKind::Tree) {
+                Ok(_) => {}
+                Err(e) => assert!(matches!(e.errno(), Some(libc::EINVAL | libc::ELOOP)), "{e}"),
+            }
+            for path in paths(to.path()).into_iter().skip(1) {
+                let path = to.path().join(path);
+                if fs::symlink_metadata(&path).unwrap().is_symlink() {
+                    links += 1;
+                } else {
+                    files += 1;
+                    assert_eq!(fs::read(&path).unwrap(), b"inside");
+                }
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(links > 0 && files > 0, "{links} links, {files} files");
 }

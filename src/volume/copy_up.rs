@@ -12,8 +12,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::OFlags;
 
-use super::driver::{self, Resolve};
-use super::hold::LockedVolume;
+use super::driver::Resolve;
+use super::locked::LockedVolume;
+use super::mounted::{self, Mounted};
 use super::record::{CopyUpMark, CopyUpState};
 use super::store::VolumeStore;
 use super::{VolumeError, record::VolumeRecord};
@@ -56,13 +57,13 @@ pub fn fill(
     let (durability, resolve) = how;
     let volume = LockedVolume::take(volumes, name)?;
     let record = volume.record()?;
-    let mount = driver::mount_locked(&volume, &record, ("copy-up", resolve))?;
-    if mount.as_ref().is_some_and(driver::Mounted::is_passing) {
-        driver::release_locked(&volume, mount)?;
+    let mount = mounted::mount_locked(&volume, &record, ("copy-up", resolve))?;
+    if mount.as_ref().is_some_and(Mounted::is_passing) {
+        mounted::release_locked(&volume, mount)?;
         return Ok(Filled::WouldBeLost);
     }
     let filled = Filling { volumes, volume: &volume, durability }.fill(record, from);
-    let released = driver::release_locked(&volume, mount);
+    let released = mounted::release_locked(&volume, mount);
     let filled = filled?;
     released?;
     Ok(filled)
@@ -83,10 +84,10 @@ pub fn mend(
     if !is_broken_off(&record) {
         return Ok(());
     }
-    let mount = driver::mount_locked(&volume, &record, ("copy-up", resolve))?;
+    let mount = mounted::mount_locked(&volume, &record, ("copy-up", resolve))?;
     let filling = Filling { volumes, volume: &volume, durability: Durability::Kept };
     let cleared = filling.clear();
-    driver::release_locked(&volume, mount)?;
+    mounted::release_locked(&volume, mount)?;
     cleared?;
     record.copy_up = None;
     volume.write(&record, Durability::Kept)
@@ -154,7 +155,7 @@ impl Filling<'_> {
     }
 
     fn open(&self) -> Result<std::fs::File, VolumeError> {
-        let place = self.volumes.open_data(&self.volume.record()?.name)?;
+        let place = self.volumes.open_data(self.volume.name())?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let data = rustix::fs::openat(&place, c".", flags, rustix::fs::Mode::empty())
             .map_err(|e| StoreError::io("open", self.volume.data_path(), e))?;

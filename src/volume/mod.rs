@@ -11,103 +11,26 @@
 //! What must hold:
 //! - A volume is there whole or not at all: it is made under another name and renamed, and
 //!   renamed away before it is deleted.
-//! - Names come and go only under the exclusive lock of the store (`hold::StoreAlone`). A
+//! - Names come and go only under the exclusive lock of the store (`lock::StoreAlone`). A
 //!   reference is made under any lock of the store, so no removal is under way meanwhile.
 //! - Lock order: the store, then volumes by name. No data is copied or deleted under the store's.
 //!
 //! Not here: which container wants which volume (`container`), words for people (`cli`, `say`).
 
 pub mod copy_up;
+pub mod create;
 pub mod driver;
+pub mod error;
 pub mod filter;
-pub mod hold;
+pub mod lock;
+pub mod locked;
+pub mod mounted;
 pub mod order;
 pub mod record;
 pub mod reference;
+pub mod removal;
 pub mod store;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
-use crate::config::name::VolumeName;
-use crate::store::StoreError;
-use crate::tree::TreeError;
-
-/// Why a volume could not be had. The texts are Docker's where it has one.
-#[derive(Debug, thiserror::Error)]
-pub enum VolumeError {
-    /// The store's files.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no such volume.
-    #[error("get {0}: no such volume")]
-    Missing(VolumeName),
-    /// Containers use it (V4.22).
-    #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
-    InUse {
-        /// The volume.
-        name: VolumeName,
-        /// The ids of the containers.
-        users: Vec<String>,
-    },
-    /// The name is taken by a volume of another driver (V4.03).
-    #[error(
-        "create {name}: driver '{driver}' already has volume '{name}': volume name must be unique"
-    )]
-    Taken {
-        /// The volume.
-        name: VolumeName,
-        /// The driver that has it.
-        driver: String,
-    },
-    /// The driver is not installed (V4.03).
-    #[error(
-        "create {name}: error looking up volume plugin {driver}: plugin \"{driver}\" not found"
-    )]
-    NoDriver {
-        /// The volume.
-        name: VolumeName,
-        /// The driver asked for.
-        driver: String,
-    },
-    /// The driver refuses the options.
-    #[error("create {name}: {source}")]
-    Options {
-        /// The volume.
-        name: VolumeName,
-        /// Why.
-        source: driver::local::OptionRefused,
-    },
-    /// The directory of the data was deleted by hand (V4.32).
-    #[error("error evaluating symlinks from mount source {path:?}: lstat {path:?}: {source}")]
-    NoData {
-        /// The directory.
-        path: PathBuf,
-        /// The kernel's answer.
-        source: std::io::Error,
-    },
-    /// The driver's mount cannot be made or undone.
-    #[error(transparent)]
-    Mount(#[from] driver::MountError),
-    /// The data could not be copied or removed.
-    #[error("{wanted} {path:?}: {source}")]
-    Tree {
-        /// What was tried.
-        wanted: &'static str,
-        /// The directory.
-        path: PathBuf,
-        /// Where below it, and why.
-        source: TreeError,
-    },
-}
-
-impl VolumeError {
-    /// The kernel's own words, where it gave some.
-    pub fn kernel_words(&self) -> Option<&str> {
-        match self {
-            Self::Mount(error) => error.kernel_words(),
-            _ => None,
-        }
-    }
-}
+pub use error::VolumeError;

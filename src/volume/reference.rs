@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::VolumeError;
-use super::hold::{StoreAlone, StoreHeld};
+use super::lock::{StoreAlone, StoreHeld};
 use super::store::VolumeStore;
 use crate::config::name::VolumeName;
 use crate::store::{Durability, StoreError, sync_directory};

@@ -7,11 +7,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
+use super::VolumeError;
 use super::copy_up::{Filled, ImageDirectory, fill, mend};
-use super::hold::{LockedVolume, StoreAlone, StoreShared};
+use super::create::{NewVolume, Novelty};
+use super::lock::{StoreAlone, StoreShared};
+use super::locked::LockedVolume;
+use super::mounted::{self, Mounted};
 use super::record::{ANONYMOUS_LABEL, CopyUpMark, CopyUpState};
-use super::store::{NewVolume, Novelty, VolumeStore};
-use super::{VolumeError, driver};
+use super::store::VolumeStore;
 use crate::config::name::VolumeName;
 use crate::store::{Durability, Store};
 use crate::tree::SourceKind;
@@ -146,7 +149,7 @@ fn create_is_idempotent() {
     assert!(bench.data(&named("data")).join("x").exists());
     assert!(matches!(bench.volumes.get(&named("new")), Err(VolumeError::Missing(_))));
     drop(alone);
-    let anonymous = NewVolume::anonymous(None, Durability::Passing);
+    let anonymous = NewVolume::anonymous(Durability::Passing);
     let record = bench.volumes.create(&bench.alone(), &anonymous).unwrap().record;
     assert!(record.name.as_str().len() == 64 && record.labels.contains_key(ANONYMOUS_LABEL));
     let names: Vec<_> = bench.volumes.list().unwrap().volumes.into_iter().map(|v| v.name).collect();
@@ -175,6 +178,23 @@ fn removal_and_references() {
     let late = bench.volumes.add_ref(&held, &data, ("c3", Durability::Kept)).unwrap_err();
     assert_eq!(late.to_string(), "get data: no such volume");
     assert_eq!(fs::read_dir(bench.store.root().join("volumes")).unwrap().count(), 0);
+}
+
+/// moby 2021-41091: nobody else reaches a file below the store, set-user-id or not.
+#[test]
+fn a_store_is_closed_to_others() {
+    use std::os::unix::process::CommandExt;
+    if !is_root("volume::tests::a_store_is_closed_to_others") {
+        return;
+    }
+    let bench = Bench::new();
+    fs::set_permissions(&bench.root, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = bench.data(&bench.make("data", &[])).join("suid");
+    fs::copy("/bin/true", &file).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
+    let ran = std::process::Command::new(&file).uid(65534).gid(65534).status();
+    assert_eq!(ran.unwrap_err().raw_os_error(), Some(libc::EACCES));
+    assert!(std::process::Command::new(&file).status().unwrap().success());
 }
 
 /// What commands that died have left is found, deleted, and never listed.
@@ -349,8 +369,8 @@ fn mounted(path: &Path) -> Vec<String> {
     table.lines().filter(at).map(str::to_owned).collect()
 }
 
-fn acquire(bench: &Bench, name: &VolumeName, user: &str) -> Result<driver::Mounted, VolumeError> {
-    driver::acquire(&bench.volumes, name, (user, &nobody)).map(Option::unwrap)
+fn acquire(bench: &Bench, name: &VolumeName, user: &str) -> Result<Mounted, VolumeError> {
+    mounted::acquire(&bench.volumes, name, (user, &nobody)).map(Option::unwrap)
 }
 
 /// V8.01, V8.02: one mount for all users, made by the first, undone by the last.
@@ -362,7 +382,7 @@ fn the_mount_goes_with_its_last_user() {
     }
     let bench = Bench::new();
     let plain = bench.make("plain", &[]);
-    assert!(driver::acquire(&bench.volumes, &plain, ("c1", &nobody)).unwrap().is_none());
+    assert!(mounted::acquire(&bench.volumes, &plain, ("c1", &nobody)).unwrap().is_none());
     let tmpfs = [("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=1m,nosuid,mode=700")];
     let name = bench.make("memory", &tmpfs);
     let data = bench.data(&name);
@@ -426,7 +446,8 @@ fn mounts_that_fail() {
         return;
     }
     let bench = Bench::new();
-    let cases: [(&[(&str, &str)], &str, Option<&str>); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+    let cases: [Case<'_>; 5] = [
         (
             &[("type", "none"), ("o", "bind"), ("device", "/nope/x")],
             "failed to mount local volume: mount /nope/x:{}, flags: 0x1000: no such file or \

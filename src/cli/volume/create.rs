@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{failure, lock_failure, volumes, write_failure};
+use super::start::{failure, lock_failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
+use crate::config::volume_option::{VolumeOptionError, parse_label, parse_option};
 use crate::say::failure::{Failure, Status};
 use crate::store::Durability;
-use crate::volume::hold::StoreAlone;
-use crate::volume::store::{NewVolume, Novelty};
+use crate::volume::create::{NewVolume, Novelty};
+use crate::volume::lock::StoreAlone;
 
 /// Create a volume
 ///
@@ -44,12 +45,9 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
     };
     let wish = NewVolume {
         driver: cmd.driver,
-        options: options(&cmd.opt),
-        labels: labels(&cmd.label).map_err(|label| {
-            Failure::new(&wanted, format_args!("invalid label '{label}': empty name"))
-                .status(Status::NotStarted)
-        })?,
-        ..NewVolume::anonymous(None, Durability::Kept)
+        options: pairs(&cmd.opt, parse_option, &wanted)?,
+        labels: pairs(&cmd.label, parse_label, &wanted)?,
+        ..NewVolume::anonymous(Durability::Kept)
     };
     let wish = NewVolume { name, ..wish };
     let volumes = volumes(cx)?;
@@ -90,21 +88,12 @@ fn wanted_name(cmd: &Cmd) -> Result<Option<VolumeName>, Failure> {
         .map_err(|e| Failure::new("create a volume", format_args!("create {text}: {e}")))
 }
 
-/// `key=value`, `key=` and `key`; the empty key is refused (V4.10).
-fn labels(texts: &[String]) -> Result<BTreeMap<String, String>, &str> {
-    let pair = |text: &'_ String| match text.split_once('=') {
-        Some(("", _)) => None,
-        Some((key, value)) => Some((key.to_owned(), value.to_owned())),
-        None if text.is_empty() => None,
-        None => Some((text.clone(), String::new())),
-    };
-    texts.iter().map(|text| pair(text).ok_or(text.as_str())).collect()
-}
-
-fn options(texts: &[String]) -> BTreeMap<String, String> {
-    texts
-        .iter()
-        .map(|text| text.split_once('=').unwrap_or((text, "")))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+/// Reads each text as key and value. A wrong one is a wrong flag (V4.10).
+fn pairs(
+    texts: &[String],
+    parse: fn(&str) -> Result<(String, String), VolumeOptionError>,
+    wanted: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let refused = |e: VolumeOptionError| Failure::new(wanted, e).status(Status::NotStarted);
+    texts.iter().map(|text| parse(text).map_err(refused)).collect()
 }

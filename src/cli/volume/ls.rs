@@ -2,11 +2,13 @@
 
 use clap::Args;
 
-use super::{container_exists, failure, volumes, write_failure};
+use super::shown::{COLUMNS, QUIET, row};
+use super::start::{container_exists, failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::say::failure::Failure;
+use crate::say::list;
+use crate::say::template::Row;
 use crate::volume::filter::ListFilter;
-use crate::volume::record::VolumeRecord;
 
 /// List volumes
 #[derive(Debug, Args)]
@@ -14,6 +16,9 @@ pub struct Cmd {
     /// Only volumes that match: dangling=BOOL, driver=NAME, label=KEY[=VALUE], name=PATTERN
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
+    /// How to print: table, table TEMPLATE, json, raw, or a Go template for each volume
+    #[arg(long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    format: String,
     /// Only print the names
     #[arg(short, long)]
     quiet: bool,
@@ -26,27 +31,22 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let volumes = volumes(cx)?;
     let listing = volumes.list().map_err(|e| failure(wanted, &e))?;
     let exists = container_exists(&cx.store);
-    let mut shown: Vec<VolumeRecord> = Vec::new();
-    for volume in listing.volumes {
+    let mut rows: Vec<Row> = Vec::new();
+    for volume in &listing.volumes {
         let links = match filter.asks_for_use() {
             true => volumes.links(&volume.name, &exists).map_err(|e| failure(wanted, &e))?,
             false => 0,
         };
-        if filter.matches(&volume, links) {
-            shown.push(volume);
+        if filter.matches(volume, links) {
+            rows.push(row(volume, &volumes));
         }
     }
-    let mut text = String::new();
-    if !cmd.quiet {
-        text += "DRIVER    VOLUME NAME\n";
-    }
-    for volume in &shown {
-        if !cmd.quiet {
-            text += &format!("{:<10}", volume.driver);
-        }
-        text += volume.name.as_str();
-        text.push('\n');
-    }
+    let text = match (cmd.quiet, cmd.format.as_str()) {
+        (true, "" | "table") => list::render(&QUIET, "{{.Name}}", &rows),
+        (true, format) => list::render(&QUIET, format, &rows),
+        (false, format) => list::render(&COLUMNS, format, &rows),
+    };
+    let text = text.map_err(|e| Failure::new(wanted, e))?;
     cx.out.text(&text).map_err(write_failure)?;
     for broken in &listing.broken {
         cx.out.failure(&failure("read a volume", broken));

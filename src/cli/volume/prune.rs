@@ -4,15 +4,16 @@ use std::io::{self, BufRead, Write};
 
 use clap::Args;
 
-use super::{container_exists, failure, lock_failure, volumes, write_failure};
+use super::start::{container_exists, failure, lock_failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
 use crate::say::size::decimal;
 use crate::volume::VolumeError;
 use crate::volume::filter::{AllFlag, PruneFilter};
-use crate::volume::hold::StoreAlone;
-use crate::volume::store::{Removed, VolumeStore};
+use crate::volume::lock::StoreAlone;
+use crate::volume::removal::Removed;
+use crate::volume::store::VolumeStore;
 
 /// Remove unused volumes
 ///

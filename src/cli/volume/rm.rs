@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use super::{container_exists, failure, lock_failure, named, volumes, write_failure};
+use super::start::{container_exists, failure, lock_failure, named, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
 use crate::volume::VolumeError;
-use crate::volume::hold::StoreAlone;
-use crate::volume::store::{Removed, VolumeStore};
+use crate::volume::lock::StoreAlone;
+use crate::volume::removal::Removed;
+use crate::volume::store::VolumeStore;
 
 /// Remove one or more volumes
 ///

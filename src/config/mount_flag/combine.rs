@@ -51,7 +51,11 @@ fn winner(earlier: Option<&MountRequest>, later: &MountRequest) -> Result<Winner
     if earlier.style == Style::Volume && earlier == later {
         return Ok(Winner::Earlier);
     }
-    Err(MountFlagError::Duplicate(later.target.to_string()))
+    Err(MountFlagError::Duplicate {
+        target: later.target.clone(),
+        earlier: earlier.flag.clone(),
+        later: later.flag.clone(),
+    })
 }
 
 /// An anonymous `-v` asks for a place that keeps its content; any other request gives it that.

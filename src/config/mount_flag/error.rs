@@ -1,12 +1,11 @@
 //! What can be wrong with a mount flag. The words are Docker's.
 
 use crate::config::name::NameError;
-use crate::config::nearest::nearest;
+use crate::config::path::RootPath;
 use crate::config::request::SubPathError;
 use crate::config::size::SizeError;
 
 use super::csv_record::CsvError;
-use super::{mode, mount_fields, tmpfs_flag};
 
 /// What can be wrong with a mount flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,8 +71,15 @@ pub enum MountFlagError {
     #[error("volumes-from specification cannot be an empty string")]
     EmptyVolumesFrom,
     /// Two requests for one place.
-    #[error("Duplicate mount point: {0}")]
-    Duplicate(String),
+    #[error("Duplicate mount point: {target}")]
+    Duplicate {
+        /// The place.
+        target: RootPath,
+        /// The flag that asked first.
+        earlier: String,
+        /// The flag that asked again.
+        later: String,
+    },
 }
 
 /// Why the parts of a mount do not go together.
@@ -199,68 +205,4 @@ pub enum FieldError {
     /// `volume-opt==x`
     #[error("invalid option: {0:?}")]
     Option(String),
-}
-
-impl MountFlagError {
-    /// What may help: the nearest known word, or what the user probably meant.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Ambiguous(spec) => {
-                let (target, mode) = spec.split_once(':')?;
-                Some(format!("options need a source: -v SOURCE:{target}:{mode}"))
-            }
-            Self::Mode(text) => mode::hint(text),
-            Self::MountSyntax { reason, .. } => reason.hint(),
-            Self::Mount { kind, reason: ConfigReason::UnknownType } => {
-                did_you_mean(nearest(kind, mount_fields::TYPES)?)
-            }
-            Self::Mount { reason: ConfigReason::Propagation(word), .. } => {
-                did_you_mean(nearest(word, mode::PROPAGATIONS)?)
-            }
-            Self::TmpfsOption(word) => tmpfs_flag::hint(word),
-            Self::Name { name, .. } => name_hint(name),
-            _ => None,
-        }
-    }
-}
-
-impl FieldError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::UnknownKey { key, .. } => did_you_mean(nearest(key, mount_fields::KEYS)?),
-            Self::NoValue(word) if word == "rw" => {
-                Some("a mount is writable unless it is readonly: leave rw out".into())
-            }
-            Self::NoValue(word) if mount_fields::TYPES.contains(&word.as_str()) => {
-                Some(format!("did you mean type={word}?"))
-            }
-            Self::NoValue(word) => match nearest(word, mount_fields::KEYS)? {
-                key if mount_fields::ALONE.contains(&key) => did_you_mean(key),
-                key => Some(format!("did you mean {key}=…?")),
-            },
-            Self::Csv(_) => Some("quote the whole field: '\"src=/a,b\",dst=/c'".into()),
-            Self::Number { size: Some(reason), .. } => {
-                Some(format!("{reason}; a size is a number with b, k, m, g or t: 64m"))
-            }
-            Self::Number { .. } => Some("a mode is an octal number: 1777".into()),
-            _ => None,
-        }
-    }
-}
-
-fn did_you_mean(word: &str) -> Option<String> {
-    Some(format!("did you mean {word}?"))
-}
-
-fn name_hint(name: &str) -> Option<String> {
-    if name.starts_with('~') {
-        return Some(format!(
-            "only the shell knows ~, and only unquoted at the start of a word: use \"$HOME{}\"",
-            &name[1..]
-        ));
-    }
-    if name.starts_with('$') {
-        return Some("only the shell replaces variables, and not in single quotes".into());
-    }
-    name.contains('/').then(|| format!("a path starts with / or with a dot: ./{name}"))
 }

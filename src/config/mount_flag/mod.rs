@@ -7,6 +7,7 @@
 mod combine;
 mod csv_record;
 mod error;
+mod hint;
 mod mode;
 mod mount_config;
 mod mount_fields;

@@ -3,7 +3,6 @@
 //! Each word belongs to a class, and a class has at most one word (V1.16): there is no later word
 //! that wins, as in other flags.
 
-use crate::config::nearest::nearest;
 use crate::config::propagation::Propagation;
 use crate::config::request::{CopyUp, ReadOnly, Relabel};
 
@@ -13,7 +12,9 @@ use super::error::MountFlagError;
 pub(super) const PROPAGATIONS: [&str; 6] =
     ["private", "rprivate", "slave", "rslave", "shared", "rshared"];
 
-const OTHERS: [&str; 8] = ["ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"];
+/// All other words.
+pub(super) const OTHERS: [&str; 8] =
+    ["ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"];
 
 /// What the option words say; none for a class without a word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +41,8 @@ impl Mode {
         Ok(mode)
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
+    /// Takes one word; none if there is no such word or its class has one.
+    pub(super) fn word(&mut self, word: &str) -> Option<()> {
         match word {
             "ro" => once(&mut self.access, ReadOnly::Recursive),
             "rw" => once(&mut self.access, ReadOnly::No),
@@ -68,16 +70,4 @@ impl Mode {
 
 fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.replace(value).is_none().then_some(())
-}
-
-/// What the author of a wrong mode probably meant.
-pub(super) fn hint(text: &str) -> Option<String> {
-    let known = || PROPAGATIONS.into_iter().chain(OTHERS);
-    let Some(wrong) = text.split(',').find(|word| Mode::default().word(word).is_none()) else {
-        return Some("of each kind of option there can be one".into());
-    };
-    match nearest(wrong.trim(), known()) {
-        Some(word) => Some(format!("did you mean {word}?")),
-        None => Some(format!("options are {}", known().collect::<Vec<_>>().join(", "))),
-    }
 }

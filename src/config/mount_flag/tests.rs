@@ -536,8 +536,8 @@ mod tmpfs_flag {
             ("/t:noatime", "noexec,nosuid,nodev,noatime"),
             ("/t:shared,rprivate", "noexec,nosuid,nodev,rprivate"),
             (
-                "/t:mode=700,uid=1000,gid=2000,nr_inodes=9,nr_blocks=9,mpol=bind:0",
-                "noexec,nosuid,nodev,mode=700,uid=1000,gid=2000,nr_inodes=9,nr_blocks=9,mpol=bind:0",
+                "/t:mode=700,uid=1,gid=2,nr_inodes=9,nr_blocks=9,mpol=bind:0",
+                "noexec,nosuid,nodev,mode=700,uid=1,gid=2,nr_inodes=9,nr_blocks=9,mpol=bind:0",
             ),
         ];
         for (text, want) in cases {
@@ -660,6 +660,20 @@ mod together {
         for flags in cases {
             assert_eq!(kept(flags), Err("Duplicate mount point: /data".into()), "{flags:?}");
         }
+    }
+
+    /// Both flags are named.
+    #[test]
+    fn collision_hints() {
+        let hint = |flags: [&str; 2]| {
+            combine(flags.map(request).into()).unwrap_err().hint().unwrap_or_default()
+        };
+        assert_eq!(
+            hint(["-v /tmp:/data", "--tmpfs /data/"]),
+            "-v /tmp:/data and --tmpfs /data/ ask for the same place"
+        );
+        let twice = "--mount src=data,dst=/data";
+        assert_eq!(hint([twice, twice]), format!("{twice} is given twice"));
     }
 
     /// A record that was written can be read, and says the same.

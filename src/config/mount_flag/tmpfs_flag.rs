@@ -1,6 +1,5 @@
 //! `--tmpfs TARGET[:OPTIONS]` (V3), and the options of every tmpfs.
 
-use crate::config::nearest::nearest;
 use crate::config::request::{MountKind, MountRequest, ReadOnly, Style, TmpfsRequest};
 
 use super::error::MountFlagError;
@@ -12,7 +11,7 @@ const DEFAULTS: [&str; 3] = ["noexec", "nosuid", "nodev"];
 /// Words without a value. The words of a row exclude each other.
 ///
 /// `bind`, `rbind` and `remount` are missing: they would make it something other than a tmpfs.
-const WORDS: &[&[&str]] = &[
+pub(super) const WORDS: &[&[&str]] = &[
     &["ro", "rw"],
     &["exec", "noexec"],
     &["suid", "nosuid"],
@@ -28,7 +27,7 @@ const WORDS: &[&[&str]] = &[
 ];
 
 /// Keys with a value, for the file system itself.
-const KEYS: [&str; 7] = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"];
+pub(super) const KEYS: [&str; 7] = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"];
 
 /// Parses the value of `--tmpfs`. Everything after the first colon is options.
 pub fn parse_tmpfs(text: &str) -> Result<MountRequest, MountFlagError> {
@@ -72,19 +71,4 @@ fn class(word: &str) -> Option<&'static str> {
 /// Is a tmpfs with these words read-only?
 pub(super) fn read_only(options: &[String]) -> ReadOnly {
     if options.iter().any(|word| word == "ro") { ReadOnly::TopOnly } else { ReadOnly::No }
-}
-
-/// What the author of a wrong word probably meant.
-pub(super) fn hint(word: &str) -> Option<String> {
-    let key = word.split('=').next().unwrap_or(word);
-    if KEYS.contains(&key) {
-        return Some(format!("{key} needs a value: {key}=…"));
-    }
-    let known = WORDS.iter().copied().flatten().copied().chain(KEYS);
-    let found = nearest(key, known)?;
-    let value = word.split_once('=').map(|(_, value)| value);
-    Some(match value.filter(|_| KEYS.contains(&found)) {
-        Some(value) => format!("did you mean {found}={value}?"),
-        None => format!("did you mean {found}?"),
-    })
 }

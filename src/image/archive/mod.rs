@@ -8,6 +8,7 @@
 //! Nothing here touches the file system; paths come out as they stand in the archive, and
 //! `layer` decides what they may name.
 
+mod block;
 pub mod compression;
 mod field;
 mod pax;
@@ -25,7 +26,7 @@ pub use reader::{Body, Reader};
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The stream below failed; decompressors report bad data this way.
-    #[error("cannot read the archive: {0}")]
+    #[error("{}", told(.0))]
     Read(io::Error),
     /// The stream ended too early.
     #[error("the archive is cut off in the middle of {within}")]
@@ -61,6 +62,14 @@ impl ArchiveError {
     /// A refused entry.
     pub fn entry(path: &[u8], why: impl Into<String>) -> Self {
         Self::Entry { path: String::from_utf8_lossy(path).into_owned(), why: why.into() }
+    }
+}
+
+/// What our own streams say is a sentence already; what the kernel says is not.
+fn told(error: &io::Error) -> String {
+    match error.get_ref() {
+        Some(ours) => ours.to_string(),
+        None => format!("cannot read the archive: {error}"),
     }
 }
 

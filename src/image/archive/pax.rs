@@ -187,7 +187,7 @@ impl Sparse {
                 let numbers: Vec<u64> =
                     value.split(|b| *b == b',').map(decimal).collect::<Option<_>>()?;
                 let pair = |p: &[u64]| Extent { offset: p[0], length: p[1] };
-                if numbers.len() % 2 != 0 {
+                if !numbers.len().is_multiple_of(2) {
                     return None;
                 }
                 self.map = Some(numbers.chunks_exact(2).map(pair).collect());

@@ -4,12 +4,12 @@ use std::io::{self, BufRead, Read};
 
 use tar::Header;
 
+use super::block::{self, BLOCK};
 use super::pax::{self, Records};
 use super::{ArchiveError, Attributes, Content, Device, Entry, Kind, Time, field, sparse};
 
 /// The most that a long name or the PAX records of one entry may take in memory.
 const MAX_META_BYTES: u64 = 1 << 20;
-const BLOCK: usize = 512;
 /// The largest size that fits into the block's own field; only a larger one may differ from it.
 const MAX_OCTAL_SIZE: u64 = 0o777_7777_7777;
 
@@ -74,7 +74,7 @@ impl<R: BufRead> Reader<R> {
                     let name = self.meta(header, &path)?;
                     once(&mut ahead.long_link, field::text(&name).to_vec(), &path)?;
                 }
-                b'V' => self.set_body(stored_size(header, None, &path)?),
+                b'V' => self.set_body(own_size(header, &path)?),
                 _ => return self.entry(header, ahead).map(Some),
             }
         }
@@ -96,16 +96,22 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn skip_rest(&mut self) -> Result<(), ArchiveError> {
-        // The padding after an entry's data is not data, but it is there.
-        self.left += std::mem::take(&mut self.padding);
         while self.left > 0 {
-            let read = self.body().fill_buf().map_err(ArchiveError::Read)?.len();
-            if read == 0 {
+            if self.skip_some()? == 0 {
                 return Err(ArchiveError::Truncated { within: self.last.clone() });
             }
-            self.body().consume(read);
         }
+        // Some writers end in the middle of the last padding (umoci does), and no data is lost.
+        self.left = std::mem::take(&mut self.padding);
+        while self.left > 0 && self.skip_some()? > 0 {}
+        self.left = 0;
         Ok(())
+    }
+
+    fn skip_some(&mut self) -> Result<usize, ArchiveError> {
+        let read = self.body().fill_buf().map_err(ArchiveError::Read)?.len();
+        self.body().consume(read);
+        Ok(read)
     }
 
     /// The next block that is a header; `None` at the end of the archive.
@@ -118,9 +124,9 @@ impl<R: BufRead> Reader<R> {
         }
         let first = !std::mem::replace(&mut self.started, true);
         let within = if first { "its first block" } else { "a header" };
-        let block = read_block(&mut self.input, within)?;
+        let block = block::read(&mut self.input, within)?;
         if block.iter().all(|b| *b == 0) {
-            if !self.at_end()? && read_block(&mut self.input, "its end")?.iter().any(|b| *b != 0) {
+            if !self.at_end()? && block::read(&mut self.input, "its end")?.iter().any(|b| *b != 0) {
                 return Err(self.damaged("a block of zeros, and then more"));
             }
             return Ok(None);
@@ -142,7 +148,7 @@ impl<R: BufRead> Reader<R> {
 
     /// The data of an entry that describes another one.
     fn meta(&mut self, header: &Header, path: &[u8]) -> Result<Vec<u8>, ArchiveError> {
-        let size = stored_size(header, None, path)?;
+        let size = own_size(header, path)?;
         if size > MAX_META_BYTES {
             return Err(ArchiveError::entry(path, "its headers are larger than 1 MiB"));
         }
@@ -165,7 +171,7 @@ impl<R: BufRead> Reader<R> {
         if path.contains(&0) || link.contains(&0) {
             return Err(ArchiveError::entry(&path, "a NUL in its name"));
         }
-        let stored = stored_size(header, records.size, &path)?;
+        let stored = stored_size(header, &records, &path)?;
         let kind = kind(header, &path, link)?;
         if stored != 0 && !matches!(kind, Kind::File(_)) {
             return Err(ArchiveError::entry(&path, "data behind an entry that can have none"));
@@ -244,18 +250,6 @@ impl<R: BufRead> Read for Body<'_, R> {
     }
 }
 
-/// Reads one block. `within` is for the error.
-pub fn read_block(input: &mut impl BufRead, within: &str) -> Result<[u8; BLOCK], ArchiveError> {
-    let mut block = [0; BLOCK];
-    match input.read_exact(&mut block) {
-        Ok(()) => Ok(block),
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(ArchiveError::Truncated { within: within.into() })
-        }
-        Err(e) => Err(ArchiveError::Read(e)),
-    }
-}
-
 fn once<T>(slot: &mut Option<T>, value: T, path: &[u8]) -> Result<(), ArchiveError> {
     match slot.replace(value) {
         None => Ok(()),
@@ -273,13 +267,18 @@ fn choose(gnu: Option<Vec<u8>>, pax: Option<Vec<u8>>) -> Result<Option<Vec<u8>>,
     }
 }
 
+/// How many bytes are stored behind a header that no PAX record describes.
+fn own_size(header: &Header, path: &[u8]) -> Result<u64, ArchiveError> {
+    field::number(&header.as_old().size)
+        .and_then(|n| u64::try_from(n).ok())
+        .ok_or_else(|| ArchiveError::entry(path, "its size is no number"))
+}
+
 /// How many bytes are stored for an entry (RUSTSEC-2026-0068 and its kin: a size that means one
 /// thing to us and another to the next reader hides entries from one of both).
-fn stored_size(header: &Header, pax: Option<u64>, path: &[u8]) -> Result<u64, ArchiveError> {
-    let own = field::number(&header.as_old().size)
-        .and_then(|n| u64::try_from(n).ok())
-        .ok_or_else(|| ArchiveError::entry(path, "its size is no number"))?;
-    match pax {
+fn stored_size(header: &Header, records: &Records, path: &[u8]) -> Result<u64, ArchiveError> {
+    let own = own_size(header, path)?;
+    match records.size {
         None => Ok(own),
         Some(size) if size == own => Ok(size),
         // Too large for the field: writers then leave 0 or the largest number there.

@@ -4,9 +4,9 @@ use std::io::BufRead;
 
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
 
+use super::block;
 use super::field::number;
 use super::pax::{self, decimal};
-use super::reader::read_block;
 use super::{ArchiveError, Extent};
 
 /// More stretches than this in one file are not credible, and each costs memory.
@@ -29,7 +29,7 @@ pub fn old_gnu(
     while more {
         let mut block = GnuExtSparseHeader::new();
         let name = String::from_utf8_lossy(path);
-        *block.as_mut_bytes() = read_block(input, &name)?;
+        *block.as_mut_bytes() = block::read(input, &name)?;
         take_places(&block.sparse, &mut extents, path)?;
         more = block.isextended[0] == 1;
         if extents.len() > MAX_EXTENTS {
@@ -82,7 +82,7 @@ pub fn pax_1_0(
         if taken + 512 > stored || text.len() > 32 {
             return Err(bad());
         }
-        text.extend(read_block(input, &String::from_utf8_lossy(path))?);
+        text.extend(block::read(input, &String::from_utf8_lossy(path))?);
         taken += 512;
     }
     let extents =

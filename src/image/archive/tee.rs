@@ -131,7 +131,7 @@ impl<R: Read> Tee<R> {
         self.taken.set(self.taken.get() + chunk.used as u64);
         if self.taken.get() > self.limit_bytes {
             let limit = self.limit_bytes;
-            return Err(io::Error::other(format!("it is larger than the limit, {limit} bytes")));
+            return Err(io::Error::other(format!("the archive is larger than {limit} bytes")));
         }
         if self.ended {
             return Ok(());
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn passes_everything() {
         for length in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES * 11 + 7] {
-            let data: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let data: Vec<u8> = (0..=250).cycle().take(length).collect();
             let mut kept = tempfile::tempfile().unwrap();
             let keep = Keep::In(kept.try_clone().unwrap());
             let mut tee = Tee::new(&data[..], keep, u64::MAX).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     fn stops() {
         let data = vec![1u8; CHUNK_BYTES * 3];
         let tee = Tee::new(&data[..], Keep::Digest, 5).unwrap();
-        assert!(tee.finish().unwrap_err().to_string().contains("larger than the limit"));
+        assert!(tee.finish().unwrap_err().to_string().contains("larger than 5 bytes"));
         let full = File::options().write(true).open("/dev/full").unwrap();
         let tee = Tee::new(io::repeat(0), Keep::In(full), u64::MAX).unwrap();
         assert!(tee.finish().unwrap_err().to_string().contains("cannot write the copy"));

@@ -119,6 +119,9 @@ fn names_and_ends() {
     assert_eq!(paths(&archive.0), wanted);
     let kinds = entries(&archive.0).unwrap();
     assert_eq!((&kinds[1].1[..], &kinds[3].0.kind), (&b"data"[..], &Kind::Directory));
+    // umoci's layers end with the data.
+    let unpadded = Blocks::default().file("f", b"data").0;
+    assert_eq!(paths(&unpadded[..516]), ["f"]);
     let only_zeros = [0; 10240];
     assert_eq!(paths(&only_zeros), [""; 0]);
 }
@@ -130,7 +133,7 @@ fn unread_bodies_are_skipped() {
     let mut reader = Reader::new(&archive[..]);
     let mut sizes = Vec::new();
     while let Some(entry) = reader.next_entry().unwrap() {
-        reader.body().consume(1.min(entry.size_bytes as usize));
+        reader.body().consume(usize::from(entry.size_bytes > 0));
         sizes.push(entry.size_bytes);
     }
     assert_eq!(sizes, [700, 512, 0]);
@@ -143,7 +146,9 @@ fn sparse_files() {
     old.set_path("old").unwrap();
     old.as_old_mut().linkflag = [b'S'];
     old.set_mode(0o644);
-    (old.set_uid(0), old.set_gid(0), old.set_mtime(0));
+    old.set_uid(0);
+    old.set_gid(0);
+    old.set_mtime(0);
     old.set_size(5);
     let gnu = old.as_gnu_mut().unwrap();
     gnu.set_real_size(9000);

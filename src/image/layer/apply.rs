@@ -7,11 +7,11 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::LayerError;
 use super::attributes::{self, Unopened};
 use super::member::{self, Member};
 use super::tree::{Found, Opened, Tree};
-use super::{LayerError, Reader};
-use crate::image::archive::{ArchiveError, Content, Device, Entry, Extent, Kind};
+use crate::image::archive::{ArchiveError, Content, Device, Entry, Extent, Kind, Reader};
 
 /// Applies `entry`, whose content is read from `archive`.
 pub fn entry<R: BufRead>(

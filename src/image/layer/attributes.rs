@@ -21,7 +21,8 @@ pub fn set(
     left_out: &mut LeftOut,
 ) -> Result<(), LayerError> {
     let (uid, gid) = owner(attributes);
-    fs::fchown(&file, uid, gid).map_err(|e| LayerError::call("fchown", path, e))?;
+    let wanted = (attributes.uid, attributes.gid);
+    fs::fchown(&file, uid, gid).map_err(|e| LayerError::owner(path, wanted, e))?;
     fs::fchmod(&file, Mode::from_raw_mode(attributes.mode))
         .map_err(|e| LayerError::call("fchmod", path, e))?;
     for (name, value) in &attributes.xattrs {
@@ -50,8 +51,8 @@ pub fn set_at(
 ) -> Result<(), LayerError> {
     let (uid, gid) = owner(attributes);
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    fs::chownat(&parent, name, uid, gid, flags)
-        .map_err(|e| LayerError::call("fchownat", name, e))?;
+    let wanted = (attributes.uid, attributes.gid);
+    fs::chownat(&parent, name, uid, gid, flags).map_err(|e| LayerError::owner(name, wanted, e))?;
     if what == Unopened::Node {
         fs::chmodat(&parent, name, Mode::from_raw_mode(attributes.mode), AtFlags::empty())
             .map_err(|e| LayerError::call("fchmodat", name, e))?;

@@ -61,7 +61,7 @@ impl Directories {
 
     /// All of them, what is below before what is above: a directory that loses the search
     /// permission must not bar the way to those in it.
-    pub fn from_the_leaves(self) -> impl Iterator<Item = (Vec<u8>, Pending)> {
+    pub fn into_leaves_first(self) -> impl Iterator<Item = (Vec<u8>, Pending)> {
         self.known.into_iter().rev()
     }
 }
@@ -78,7 +78,7 @@ mod tests {
             directories.add(path.as_bytes()).unwrap();
         }
         directories.forget(b"a");
-        let left: Vec<_> = directories.from_the_leaves().map(|(path, _)| path).collect();
+        let left: Vec<_> = directories.into_leaves_first().map(|(path, _)| path).collect();
         assert_eq!(left, [&b"ab"[..], b"a0", b"a.b", b""]);
     }
 }

@@ -1,5 +1,7 @@
 //! The directory being filled: finding places in it by descriptor, and clearing them.
 
+use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
@@ -8,8 +10,9 @@ use rustix::io::Errno;
 
 use super::directories::Directories;
 use super::member::{Place, join};
-use super::{LayerError, Unpacked, attributes, remove};
+use super::{LayerError, Unpacked, attributes};
 use crate::image::archive::Attributes;
+use crate::tree;
 
 /// A layer in the making.
 pub struct Tree {
@@ -156,8 +159,10 @@ impl Tree {
     /// Removes whatever is at a place.
     pub fn clear(&mut self, place: &Opened) -> Result<(), LayerError> {
         if place.look()? == Found::Directory {
-            remove::tree(&place.parent, &place.name)
-                .map_err(|e| LayerError::call("remove", &place.path, e))?;
+            let name = CString::new(place.name.as_slice())
+                .map_err(|_| LayerError::refused(&place.path, "a NUL in its name"))?;
+            tree::remove(place.parent.as_fd(), &name)
+                .map_err(|e| LayerError::call("remove", &place.path, io::Error::other(e)))?;
             self.directories.forget(&place.path);
             self.last = None;
             return Ok(());
@@ -170,7 +175,7 @@ impl Tree {
     pub fn finish(mut self) -> Result<Unpacked, LayerError> {
         self.directories.add(b"")?;
         let default = Attributes { mode: 0o755, ..Attributes::default() };
-        for (path, pending) in self.directories.from_the_leaves() {
+        for (path, pending) in self.directories.into_leaves_first() {
             let name: &[u8] = if path.is_empty() { b"." } else { &path };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let directory = fs::openat2(&self.layer, name, flags, Mode::empty(), RESOLVE)

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
 
-use super::{Load, LoadError};
+use super::error::LoadError;
+use super::work::Load;
 use crate::image::reference::Reference;
 use crate::image::store::{Complete, LayerBlob, LayerOrigin, stage_raw_config};
 
@@ -41,7 +42,7 @@ fn image(
 ) -> Result<Complete, LoadError> {
     let text = load.source.read(&item.config)?;
     let config: ImageConfiguration =
-        serde_json::from_slice(&text).map_err(|e| LoadError::invalid(&item.config, e))?;
+        serde_json::from_slice(&text).map_err(|e| LoadError::invalid(&item.config, &e))?;
     let paths = item.layers.as_deref().unwrap_or_default();
     let wanted = config.rootfs().diff_ids();
     if wanted.len() != paths.len() {
@@ -55,13 +56,13 @@ fn image(
         let layer = layer(load, path, taken)?;
         if layer.diff_id.to_string() != *wanted {
             let why = format!("it unpacks to {}, not to {wanted}", layer.diff_id);
-            return Err(LoadError::invalid(path, why));
+            return Err(LoadError::invalid(path, &why));
         }
         layers.push(layer);
     }
     let mut image = stage_raw_config(&load.staging, &text, &layers)?;
     for tag in item.repo_tags.iter().flatten() {
-        let name = Reference::parse(tag).map_err(|e| LoadError::invalid("manifest.json", e))?;
+        let name = Reference::parse(tag).map_err(|e| LoadError::invalid("manifest.json", &e))?;
         image.references.push(name.with_default_tag());
     }
     Ok(image)

@@ -4,7 +4,8 @@ use std::io::Read;
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
-use super::{Load, LoadError};
+use super::error::LoadError;
+use super::work::Load;
 use crate::image::digest::Digest;
 use crate::image::import::Platform;
 use crate::image::reference::Reference;
@@ -67,7 +68,7 @@ fn flatten(
     }
     let (_, bytes) = blob(load, descriptor)?;
     let index: ImageIndex =
-        serde_json::from_slice(&bytes).map_err(|e| LoadError::invalid(descriptor.digest(), e))?;
+        serde_json::from_slice(&bytes).map_err(|e| LoadError::invalid(descriptor.digest(), &e))?;
     let mut found = Vec::new();
     for inner in index.manifests() {
         found.extend(flatten(load, inner, depth + 1)?);
@@ -96,7 +97,7 @@ fn blob(load: &Load<'_>, descriptor: &Descriptor) -> Result<(Digest, Vec<u8>), L
     let path = blob_path(&digest);
     let bytes = load.source.read(&path)?;
     if Digest::of(&bytes) != digest {
-        return Err(LoadError::invalid(path, "its content has another digest"));
+        return Err(LoadError::invalid(&path, "its content has another digest"));
     }
     Ok((digest, bytes))
 }
@@ -107,16 +108,16 @@ fn blob_path(digest: &Digest) -> String {
 
 fn sha256(descriptor: &Descriptor) -> Result<Digest, LoadError> {
     let text = descriptor.digest().to_string();
-    Digest::parse(&text).map_err(|e| LoadError::invalid(text, e))
+    Digest::parse(&text).map_err(|e| LoadError::invalid(&text, &e))
 }
 
 fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
     let (digest, text) = blob(load, &wanted.manifest)?;
     let manifest: ImageManifest =
-        serde_json::from_slice(&text).map_err(|e| LoadError::invalid(&digest, e))?;
+        serde_json::from_slice(&text).map_err(|e| LoadError::invalid(&digest, &e))?;
     let (id, config_text) = blob(load, manifest.config())?;
     let config: ImageConfiguration =
-        serde_json::from_slice(&config_text).map_err(|e| LoadError::invalid(&id, e))?;
+        serde_json::from_slice(&config_text).map_err(|e| LoadError::invalid(&id, &e))?;
     let wanted_ids = config.rootfs().diff_ids();
     if wanted_ids.len() != manifest.layers().len() {
         return Err(LoadError::invalid(
@@ -126,7 +127,7 @@ fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
     }
     let mut diff_ids = Vec::new();
     for (descriptor, wanted) in manifest.layers().iter().zip(wanted_ids) {
-        let wanted = Digest::parse(wanted).map_err(|e| LoadError::invalid(&id, e))?;
+        let wanted = Digest::parse(wanted).map_err(|e| LoadError::invalid(&id, &e))?;
         layer(load, descriptor, &wanted)?;
         diff_ids.push(wanted);
     }
@@ -149,7 +150,7 @@ fn layer(load: &mut Load<'_>, wanted: &Descriptor, diff_id: &Digest) -> Result<(
     let found = load.source.open(&path)?;
     let size = found.file.metadata().map(|m| m.len());
     if size.ok() != Some(wanted.size()) {
-        return Err(LoadError::invalid(path, "its size is not the one in the manifest"));
+        return Err(LoadError::invalid(&path, "its size is not the one in the manifest"));
     }
     let origin = match found.staged {
         Some(place) => LayerOrigin::Staged(place),
@@ -158,12 +159,12 @@ fn layer(load: &mut Load<'_>, wanted: &Descriptor, diff_id: &Digest) -> Result<(
     let layer = load.staging.add_layer_from(origin, load.limits)?;
     load.left_out.add(layer.left_out);
     if layer.digest != digest {
-        return Err(LoadError::invalid(path, "its content has another digest"));
+        return Err(LoadError::invalid(&path, "its content has another digest"));
     }
     if layer.diff_id != *diff_id {
         return Err(LoadError::invalid(
-            path,
-            format!("it unpacks to {}, not to {diff_id}", layer.diff_id),
+            &path,
+            &format!("it unpacks to {}, not to {diff_id}", layer.diff_id),
         ));
     }
     Ok(())

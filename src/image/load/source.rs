@@ -176,7 +176,7 @@ impl Source {
 
     /// Reads a small JSON file.
     pub fn read_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, LoadError> {
-        serde_json::from_slice(&self.read(path)?).map_err(|e| LoadError::invalid(path, e))
+        serde_json::from_slice(&self.read(path)?).map_err(|e| LoadError::invalid(path, &e))
     }
 }
 

@@ -43,6 +43,18 @@ pub struct Image {
     pub blobs: Vec<Digest>,
 }
 
+impl Image {
+    /// Are all layers there? One is not if another tool put the image into the layout; loading
+    /// the layout's own directory unpacks it.
+    pub fn require_layers(&self) -> Result<(), ImageError> {
+        let missing = self.layers.iter().rev().position(|path| !path.is_dir());
+        match missing.and_then(|at| self.diff_ids.get(at)) {
+            Some(diff_id) => Err(ImageError::NotUnpacked(diff_id.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What is kept about an unpacked layer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LayerRecord {
@@ -64,7 +76,7 @@ pub struct Parts {
 pub fn parts(manifest: &ImageManifest, digest: &Digest) -> Result<Parts, ImageError> {
     let read = |d: &Descriptor| {
         names::digest(d).ok_or_else(|| {
-            ImageError::damaged("manifest", digest, format!("{} is not sha256", d.digest()))
+            ImageError::damaged("manifest", digest, &format!("{} is not sha256", d.digest()))
         })
     };
     let config = read(manifest.config())?;
@@ -75,7 +87,7 @@ pub fn parts(manifest: &ImageManifest, digest: &Digest) -> Result<Parts, ImageEr
 /// The layers that a configuration names, the lowest first.
 pub fn diff_ids(config: &ImageConfiguration, digest: &Digest) -> Result<Vec<Digest>, ImageError> {
     let parse = |text: &String| {
-        Digest::parse(text).map_err(|e| ImageError::damaged("configuration", digest, e))
+        Digest::parse(text).map_err(|e| ImageError::damaged("configuration", digest, &e))
     };
     config.rootfs().diff_ids().iter().map(parse).collect()
 }

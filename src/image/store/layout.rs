@@ -82,7 +82,7 @@ impl Layout {
         digest: &Digest,
     ) -> Result<T, ImageError> {
         let bytes = self.read_blob(what, digest)?;
-        serde_json::from_slice(&bytes).map_err(|e| ImageError::damaged(what, digest, e))
+        serde_json::from_slice(&bytes).map_err(|e| ImageError::damaged(what, digest, &e))
     }
 
     /// Reads and checks a small blob as it is.

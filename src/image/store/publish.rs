@@ -54,8 +54,8 @@ pub fn stage_raw_config(
     layers: &[LayerBlob],
 ) -> Result<Complete, ImageError> {
     let id = staging.add_blob(config)?;
-    let parsed: ImageConfiguration =
-        serde_json::from_slice(config).map_err(|e| ImageError::damaged("configuration", &id, e))?;
+    let parsed: ImageConfiguration = serde_json::from_slice(config)
+        .map_err(|e| ImageError::damaged("configuration", &id, &e))?;
     let manifest = ImageManifestBuilder::default()
         .schema_version(2u32)
         .media_type(MediaType::ImageManifest)
@@ -133,7 +133,7 @@ impl ImageStore {
             }
         }
         let manifest = names::digest(&image.manifest).ok_or_else(|| {
-            ImageError::damaged("manifest", image.manifest.digest(), "not sha256")
+            ImageError::damaged("manifest", &image.manifest.digest(), "not sha256")
         })?;
         for digest in staging.blobs()? {
             place_file(&staging.blob_path(&digest), &self.layout.blob_path(&digest))?;

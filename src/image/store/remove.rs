@@ -161,7 +161,8 @@ fn refuse_used(
     let id = image.id.short();
     if let Some(user) = users.iter().find(|u| u.running) {
         return Err(ImageError::Conflict(format!(
-            "unable to delete {id} (cannot be forced) - image is being used by running container {}",
+            "unable to delete {id} (cannot be forced) - image is being used by running \
+             container {}",
             user.container
         )));
     }

@@ -3,9 +3,10 @@
 //! It is locked for as long as the command lives. Who finds one that is not locked has found what
 //! a dead command left, and removes it.
 
+use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, MediaType};
@@ -17,9 +18,10 @@ use crate::image::archive::compression::{self, Compression, Unpacker};
 use crate::image::archive::tee::{Keep, Passed, Tee};
 use crate::image::archive::{ArchiveError, Reader};
 use crate::image::digest::Digest;
-use crate::image::layer::{self, LayerError, LeftOut, remove};
+use crate::image::layer::{self, LayerError, LeftOut};
 use crate::image::limits::Limits;
 use crate::store::{self, Durability, LockKind, StoreError};
+use crate::tree;
 
 /// How such directories are called.
 pub const PREFIX: &str = ".new-";
@@ -124,7 +126,7 @@ impl Staging {
     ) -> Result<LayerBlob, ImageError> {
         let blob = self.fresh_path("blob");
         let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
-        self.take_layer(input, Keep::In(file), &blob, limits)
+        self.take_layer(Incoming { stream: input, keep: Keep::In(file), blob }, limits)
     }
 
     /// The same for a layer whose file may lie here already: then that file becomes the blob.
@@ -137,23 +139,23 @@ impl Staging {
             LayerOrigin::Stream(stream) => self.add_layer(stream, limits),
             LayerOrigin::Staged(path) => {
                 let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
-                self.take_layer(file, Keep::Digest, &path, limits)
+                let incoming = Incoming { stream: file, keep: Keep::Digest, blob: path };
+                self.take_layer(incoming, limits)
             }
         }
     }
 
     fn take_layer(
         &mut self,
-        input: impl Read,
-        keep: Keep,
-        blob: &Path,
+        incoming: Incoming<impl Read>,
         limits: &Limits,
     ) -> Result<LayerBlob, ImageError> {
+        let Incoming { stream, keep, blob } = incoming;
         let root = self.fresh_path("layer");
         fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
-        let layer = receive(input, keep, open_directory(&root)?, limits)?;
+        let layer = receive(stream, keep, open_directory(&root)?, limits)?;
         let digest = layer.blob.digest;
-        rename(blob, &self.blob_path(&digest))?;
+        rename(&blob, &self.blob_path(&digest))?;
         let target = self.layer_path(&layer.diff_id);
         if target.exists() {
             remove_directory(&root)?;
@@ -182,6 +184,14 @@ impl Drop for Staging {
         // What cannot be removed now is swept by the next command.
         let _ = remove_directory(&self.path);
     }
+}
+
+/// A layer's archive that is about to be read.
+struct Incoming<R> {
+    stream: R,
+    keep: Keep,
+    /// The file that it is kept in, or comes from.
+    blob: PathBuf,
 }
 
 struct Received {
@@ -251,6 +261,9 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Removes a directory of the store with all that is in it.
 pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    remove::tree(open_directory(parent)?, name.as_encoded_bytes())
-        .map_err(|e| StoreError::io("remove", path, e))
+    let failed = |e| StoreError::io("remove", path, io::Error::other(e));
+    let parent = open_directory(parent)?;
+    let name = CString::new(name.as_encoded_bytes())
+        .map_err(|e| StoreError::io("remove", path, io::Error::other(e)))?;
+    tree::remove(parent.as_fd(), &name).map_err(failed)
 }

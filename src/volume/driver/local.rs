@@ -1,7 +1,8 @@
-//! The local driver's options `type`, `o`, `device`, `size` as the mount that they describe.
+//! The local driver's options as the mount that they describe, ready for the kernel.
 //!
-//! Pure. `o` is read as mount(8) would: words with a meaning of their own become flags, all
-//! others are for the file system (V8.04).
+//! Pure. The words of `o` are read as mount(8) would: those with a meaning of their own become
+//! flags, all others are for the file system (V8.04). Their form is checked in
+//! `config::volume_option`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,20 +10,11 @@ use std::path::Path;
 
 use libc::c_ulong;
 
-/// Options that can never work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OptionRefused {
-    /// `size`: there are no project quotas (V4.09).
-    #[error("quota size requested but no quota support")]
-    NoQuota,
-    /// A path that would mean another place for each process (V8.06).
-    #[error("invalid device: '{0}': it is a path and must be absolute")]
-    RelativeDevice(String),
-}
+use crate::config::volume_option::{self, VolumeOptionError, masked_word};
 
 /// A mount at a volume's `_data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalMount {
+pub struct MountWish {
     /// The file system's type; `none` for a bind.
     pub fstype: String,
     /// The device, directory, or whatever the file system takes as its source.
@@ -79,33 +71,32 @@ fn word(text: &str) -> Option<Word> {
     })
 }
 
-/// The keys whose values are nobody's business (V8.09).
-const SECRETS: [&str; 5] = ["password", "password2", "pass", "passwd", "secret"];
-/// What is shown for them.
-const MASK: &str = "********";
-/// File systems that live on a block device, so that their device is a path.
-const ON_BLOCKS: [&str; 13] = [
-    "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "squashfs",
-    "udf", "vfat", "xfs",
-];
+/// Refuses options that can never work on this host.
+pub fn accept(options: &BTreeMap<String, String>) -> Result<(), VolumeOptionError> {
+    match volume_option::parse(options)?.size_bytes {
+        // Project quotas need a file system made for them; here is none that has them.
+        Some(_) => Err(VolumeOptionError::NoQuota),
+        None => Ok(()),
+    }
+}
 
-impl LocalMount {
+impl MountWish {
     /// The mount that the options ask for; `None` for a plain directory.
-    pub fn from_options(options: &BTreeMap<String, String>) -> Option<Self> {
-        let get = |key| options.get(key).cloned().unwrap_or_default();
-        let (fstype, source) = (get("type"), get("device"));
-        if fstype.is_empty() && source.is_empty() {
-            return None;
-        }
-        let mut mount = Self { fstype, source, flags: 0, data: Vec::new() };
-        for text in words(&get("o")) {
+    pub fn from_options(
+        options: &BTreeMap<String, String>,
+    ) -> Result<Option<Self>, VolumeOptionError> {
+        let Some(asked) = volume_option::parse(options)?.mount else { return Ok(None) };
+        let mut mount =
+            Self { fstype: String::new(), source: String::new(), flags: 0, data: vec![] };
+        for text in asked.words() {
             match word(&text) {
                 Some(Word::Sets(flag)) => mount.flags |= flag,
                 Some(Word::Clears(flag)) => mount.flags &= !flag,
                 None => mount.data.push(text),
             }
         }
-        Some(mount)
+        (mount.fstype, mount.source) = (asked.filesystem, asked.device);
+        Ok(Some(mount))
     }
 
     /// Is the source a directory of this host?
@@ -125,8 +116,7 @@ impl LocalMount {
         }
         let host = match self.data.iter().find_map(|word| word.strip_prefix("addr=")) {
             Some(host) => host,
-            None if self.is_cifs() => self.share_host()?,
-            None => return None,
+            None => self.share_host()?,
         };
         (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
     }
@@ -137,132 +127,44 @@ impl LocalMount {
         match self.data.iter_mut().find(|word| word.starts_with("addr=")) {
             Some(word) => *word = format!("addr={address}"),
             None => {
-                if let Some(host) = self.share_host().map(str::len) {
-                    self.source = format!("//{address}{}", &self.source[2 + host..]);
+                if let Some(length) = self.share_host().map(str::len) {
+                    self.source = format!("//{address}{}", &self.source[2 + length..]);
                 }
             }
         }
         self
     }
 
-    /// A port in the device of a share, which cifs wants as an option.
-    pub fn has_port(&self) -> bool {
-        self.is_cifs()
-            && self.authority().is_some_and(|a| a.parse::<IpAddr>().is_err() && a.contains(':'))
-    }
-
-    fn is_cifs(&self) -> bool {
-        matches!(self.fstype.as_str(), "cifs" | "smb3")
-    }
-
-    fn authority(&self) -> Option<&str> {
-        self.source.strip_prefix("//").map(|rest| rest.split('/').next().unwrap_or_default())
-    }
-
+    /// The host of `//host/share`.
     fn share_host(&self) -> Option<&str> {
-        self.authority().filter(|host| !host.is_empty())
+        if !matches!(self.fstype.as_str(), "cifs" | "smb3") {
+            return None;
+        }
+        self.source.strip_prefix("//")?.split('/').next()
     }
 
     /// The mount in words (V8.03): `mount DEVICE:PATH, flags: 0x1000, data: WORDS`.
     pub fn shown(&self, target: &Path) -> String {
-        let mut text = match self.source.as_str() {
-            "" => format!("mount {}", target.display()),
-            source => format!("mount {source}:{}", target.display()),
-        };
+        let mut text = format!("mount {}:{}", self.source, target.display());
         if self.flags != 0 {
             text += &format!(", flags: {:#x}", self.flags);
         }
         if !self.data.is_empty() {
-            let data: Vec<_> = self.data.iter().map(|word| masked(word)).collect();
+            let data: Vec<_> = self.data.iter().map(|word| masked_word(word)).collect();
             text += &format!(", data: {}", data.join(","));
         }
         text
     }
 }
 
-/// Refuses options that can never work. Their form was checked when they were parsed.
-pub fn accept(options: &BTreeMap<String, String>) -> Result<(), OptionRefused> {
-    if options.get("size").is_some_and(|size| size.bytes().any(|b| matches!(b, b'1'..=b'9'))) {
-        return Err(OptionRefused::NoQuota);
-    }
-    match LocalMount::from_options(options) {
-        Some(mount) if is_relative(&mount) => Err(OptionRefused::RelativeDevice(mount.source)),
-        _ => Ok(()),
-    }
-}
-
-/// Is the device a path that depends on where one stands?
-///
-/// Only where it is a path: `tmpfs`, `host:/export`, a pool's or a share's name are none.
-fn is_relative(mount: &LocalMount) -> bool {
-    let device = mount.source.as_str();
-    let is_path = mount.is_bind()
-        || ON_BLOCKS.contains(&mount.fstype.as_str())
-        || [".", ".."].contains(&device)
-        || device.starts_with("./")
-        || device.starts_with("../");
-    is_path && !device.starts_with('/')
-}
-
-/// The options as they may be shown: secrets are masked.
-pub fn masked_options(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let shown = |(key, value): (&String, &String)| {
-        let value = match key.as_str() {
-            "o" => words(value).map(|word| masked(&word)).collect::<Vec<_>>().join(","),
-            key if SECRETS.contains(&key) => MASK.into(),
-            _ => value.clone(),
-        };
-        (key.clone(), value)
-    };
-    options.iter().map(shown).collect()
-}
-
-fn masked(word: &str) -> String {
-    match word.split_once('=') {
-        Some((key, _)) if SECRETS.contains(&key) => format!("{key}={MASK}"),
-        _ => word.to_owned(),
-    }
-}
-
-/// The words of `o`. In a password two commas are one that belongs to it, as cifs has it.
-fn words(text: &str) -> impl Iterator<Item = String> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut word = String::new();
-        loop {
-            let Some(comma) = rest.find(',') else {
-                word.push_str(rest);
-                rest = "";
-                break;
-            };
-            word.push_str(&rest[..comma]);
-            let secret = word.split_once('=').is_some_and(|(key, _)| SECRETS.contains(&key));
-            let doubled = secret && rest[comma..].starts_with(",,");
-            rest = &rest[comma + 1 + usize::from(doubled)..];
-            if !doubled {
-                break;
-            }
-            word.push(',');
-        }
-        Some(word)
-    })
-    .filter(|word| !word.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn options(words: &[(&str, &str)]) -> BTreeMap<String, String> {
-        words.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    fn local(fstype: &str, device: &str, o: &str) -> LocalMount {
-        LocalMount::from_options(&options(&[("type", fstype), ("device", device), ("o", o)]))
-            .unwrap()
+    fn local(fstype: &str, device: &str, o: &str) -> MountWish {
+        let options = [("type", fstype), ("device", device), ("o", o)];
+        let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        MountWish::from_options(&BTreeMap::from(options)).unwrap().unwrap()
     }
 
     /// V8.04: words of `o` are flags or data, in mount(8)'s way; the error shows them (V8.03).
@@ -288,7 +190,8 @@ mod tests {
             let found = local(fstype, device, o).shown(Path::new("/v"));
             assert_eq!(found, shown, "{fstype} {device} {o}");
         }
-        assert_eq!(LocalMount::from_options(&options(&[("size", "0")])), None);
+        assert_eq!(MountWish::from_options(&BTreeMap::new()), Ok(None));
+        assert_eq!(local("cifs", "//h/s", "password=a,,b").data, ["password=a,b"]);
     }
 
     /// V8.05: only a name is resolved, an address stays.
@@ -301,7 +204,6 @@ mod tests {
         let cifs = local("cifs", "//store.example/s/d", "");
         assert_eq!(cifs.host(), Some("store.example"));
         assert_eq!(cifs.with_address(v4).source, "//192.0.2.7/s/d");
-        assert!(local("cifs", "//store:445/s", "").has_port());
         for plain in [
             local("nfs", ":/x", "addr=192.0.2.7"),
             local("nfs", "h:/x", ""),
@@ -312,33 +214,11 @@ mod tests {
         }
     }
 
-    /// V8.06, V4.09: what is refused at create.
+    /// V4.09: a quota is refused where there is none.
     #[test]
-    fn refused_at_create() {
-        let relative = |text: &str| Err(OptionRefused::RelativeDevice(text.into()));
-        let cases = [
-            (options(&[]), Ok(())),
-            (options(&[("type", "none"), ("device", "srv"), ("o", "bind")]), relative("srv")),
-            (options(&[("type", "ext4"), ("device", "d.img")]), relative("d.img")),
-            (options(&[("type", "foo"), ("device", "../x")]), relative("../x")),
-            (options(&[("type", "tmpfs"), ("device", "tmpfs")]), Ok(())),
-            (options(&[("type", "nfs"), ("device", ":/x")]), Ok(())),
-            (options(&[("type", "ext4"), ("device", "/nope")]), Ok(())),
-            (options(&[("size", "0k")]), Ok(())),
-            (options(&[("size", "10m")]), Err(OptionRefused::NoQuota)),
-        ];
-        for (given, answer) in cases {
-            assert_eq!(accept(&given), answer, "{given:?}");
-        }
-    }
-
-    /// V8.09: a secret is never shown, nor what comes after a comma in it.
-    #[test]
-    fn secrets_are_masked() {
-        let given =
-            options(&[("o", "user=u,password=p,,q,ro,pass=x"), ("device", "//h/password=s")]);
-        let shown = masked_options(&given);
-        assert_eq!(shown["o"], "user=u,password=********,ro,pass=********");
-        assert_eq!(shown["device"], "//h/password=s");
+    fn quotas() {
+        let answer = |size: &str| accept(&BTreeMap::from([("size".to_owned(), size.to_owned())]));
+        assert_eq!(answer("0"), Ok(()));
+        assert_eq!(answer("10m"), Err(VolumeOptionError::NoQuota));
     }
 }

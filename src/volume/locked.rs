@@ -1,4 +1,4 @@
-//! Proofs that a lock is held: a function that needs one asks for it by type.
+//! One volume, locked.
 
 use std::path::{Path, PathBuf};
 
@@ -6,34 +6,7 @@ use super::VolumeError;
 use super::record::VolumeRecord;
 use super::store::VolumeStore;
 use crate::config::name::VolumeName;
-use crate::store::{self, Durability, Lock, LockKind, Store, StoreError};
-
-/// The store's lock, shared: nothing is made or removed meanwhile.
-#[derive(Debug)]
-pub struct StoreShared(#[allow(dead_code)] Lock);
-
-/// The store's lock, alone: the one place where volumes are made and removed.
-#[derive(Debug)]
-pub struct StoreAlone(#[allow(dead_code)] Lock);
-
-impl StoreShared {
-    /// Waits for the lock.
-    pub fn take(store: &Store) -> Result<Self, StoreError> {
-        store.lock(LockKind::Shared).map(Self)
-    }
-}
-
-impl StoreAlone {
-    /// Waits for the lock.
-    pub fn take(store: &Store) -> Result<Self, StoreError> {
-        store.lock(LockKind::Exclusive).map(Self)
-    }
-}
-
-/// The store is locked, in one way or the other.
-pub trait StoreHeld {}
-impl StoreHeld for StoreShared {}
-impl StoreHeld for StoreAlone {}
+use crate::store::{self, Durability, Lock, LockKind, StoreError};
 
 /// A volume whose lock is held: it can be filled, mounted and its record rewritten.
 #[derive(Debug)]
@@ -54,6 +27,11 @@ impl LockedVolume {
             }
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// The volume's name.
+    pub fn name(&self) -> &VolumeName {
+        &self.name
     }
 
     /// The volume's directory in the store.

@@ -1,0 +1,123 @@
+//! What can go wrong with a container, with the cause in Docker's words where it has some.
+
+use std::path::PathBuf;
+
+use crate::config::mount_flag::MountFlagError;
+use crate::image::ImageError;
+use crate::store::StoreError;
+use crate::volume::VolumeError;
+
+/// Why a container cannot be made, found, started or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// No container has this name or id.
+    #[error("No such container: {0}")]
+    Missing(String),
+    /// Several ids begin like this.
+    #[error("{0:?} is the beginning of several containers' ids")]
+    Ambiguous(String),
+    /// The name is taken.
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". \
+         You have to remove (or rename) that container to be able to reuse that name."
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        id: String,
+    },
+    /// The image is not there.
+    #[error("Unable to find image '{0}' locally")]
+    NoImage(String),
+    /// The mounts contradict each other or the rules.
+    #[error(transparent)]
+    Mounts(#[from] MountFlagError),
+    /// A bind's source is missing.
+    #[error("invalid mount config for type \"bind\": bind source path does not exist: {path}")]
+    NoSource {
+        /// The source.
+        path: PathBuf,
+    },
+    /// A bind's source cannot be made.
+    #[error("error while creating mount source path '{path}': mkdir {path}: {cause}")]
+    SourceNotMade {
+        /// The source.
+        path: String,
+        /// The kernel's answer.
+        cause: String,
+    },
+    /// A propagation that the source's mount does not allow.
+    #[error("path {path} is mounted on {mount} but it is not a {wanted} mount")]
+    Propagation {
+        /// The source.
+        path: String,
+        /// The mount that it is on.
+        mount: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A VOLUME of the image is a file there.
+    #[error("cannot mount volume over existing file, file exists {path}")]
+    VolumeOverFile {
+        /// Where.
+        path: String,
+    },
+    /// There is nothing to run.
+    #[error("no command specified")]
+    NoCommand,
+    /// A user that the image does not know.
+    #[error("unable to find user {0}: no matching entries in passwd file")]
+    NoUser(String),
+    /// A group that the image does not know.
+    #[error("unable to find group {0}: no matching entries in group file")]
+    NoGroup(String),
+    /// A working directory that is no absolute path.
+    #[error("the working directory '{0}' is invalid, it needs to be an absolute path")]
+    WorkingDirectory(String),
+    /// It runs.
+    #[error(
+        "cannot remove container \"{0}\": container is running: stop the container before \
+         removing or force remove"
+    )]
+    Running(String),
+    /// It runs already, under another command.
+    #[error("container {0} is running already")]
+    RunningAlready(String),
+    /// A file of the container cannot be written.
+    #[error("{call}({path:?}): {source}")]
+    Io {
+        /// What was tried.
+        call: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// An option that cannot be honoured.
+    #[error("{0}")]
+    Option(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A volume.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// An image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A config that has no plan.
+    #[error(transparent)]
+    Plan(#[from] crate::engine::bundle::PlanError),
+}
+
+impl ContainerError {
+    /// An error of `call` on `path`.
+    pub fn io(
+        call: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<std::io::Error>,
+    ) -> Self {
+        Self::Io { call, path: path.into(), source: source.into() }
+    }
+}

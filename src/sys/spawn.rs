@@ -1,0 +1,102 @@
+//! Child processes beside the container's own: hooks.
+//!
+//! A hook's path may be one of the container's. So it is executed as the container's program is:
+//! by the sealed stub, never from rrun's own image (see [`super::stub`]).
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::pipe::PipeFlags;
+use rustix::time::Timespec;
+
+use super::process::{
+    Birth, Cloned, clone_process, close_on_exec_from, default_signals, duplicate_to, exit_now, wait,
+};
+use super::stub::{self, StringList};
+use super::{Errno, Result};
+
+/// A program to run.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// Where it is.
+    pub path: CString,
+    /// Its argument list, with its own name first.
+    pub arguments: Vec<CString>,
+    /// Its environment: this and nothing else.
+    pub environment: Vec<CString>,
+    /// Its standard input; output and error are ours.
+    pub stdin: BorrowedFd<'a>,
+}
+
+/// A child that runs.
+#[derive(Debug)]
+pub struct Child {
+    pid: i32,
+    pidfd: OwnedFd,
+}
+
+/// Starts a program; the error is that of its execve.
+pub fn spawn(program: Program<'_>) -> Result<Child> {
+    let (read, report) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let (pid, pidfd) = match clone_process(Birth::default())? {
+        Cloned::Child => {
+            let errno = become_program(program, &report);
+            let _ = rustix::io::write(&report, &errno.raw_os_error().to_le_bytes());
+            exit_now(127)
+        }
+        Cloned::Parent { pid, pidfd } => (pid, pidfd),
+    };
+    drop(report);
+    let mut errno = [0; 4];
+    match rustix::io::retry_on_intr(|| rustix::io::read(&read, &mut errno)) {
+        Ok(4) => {
+            wait(pid)?;
+            Err(Errno::from_raw_os_error(i32::from_le_bytes(errno)))
+        }
+        _ => Ok(Child { pid, pidfd }),
+    }
+}
+
+/// Replaces this process; returns only if that failed.
+fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
+    let mut arguments = vec![stub::STUB_MARK.to_owned(), program.path];
+    arguments.extend(program.arguments);
+    let (arguments, environment) =
+        (StringList::new(arguments), StringList::new(program.environment));
+    let prepared = || {
+        default_signals();
+        duplicate_to(program.stdin, 0)?;
+        let stub = stub::make(report.as_fd())?;
+        close_on_exec_from(3)?;
+        // The stub inherits the pipe and closes it on the execve that counts.
+        duplicate_to(report, report.as_raw_fd())?;
+        Ok(stub)
+    };
+    match prepared() {
+        Ok(stub) => stub::execute(stub, &arguments, &environment),
+        Err(errno) => errno,
+    }
+}
+
+impl Child {
+    /// Waits until it ends; its wait status.
+    pub fn wait(self) -> Result<i32> {
+        wait(self.pid)
+    }
+
+    /// Waits until it ends, `seconds` at most; then it is killed, which is `None`.
+    pub fn wait_for(self, seconds: u64) -> Result<Option<i32>> {
+        let limit = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX), tv_nsec: 0 };
+        let ended = {
+            let mut files = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut files, Some(&limit)))? > 0
+        };
+        if ended {
+            return wait(self.pid).map(Some);
+        }
+        rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL)?;
+        wait(self.pid)?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,21 @@
+//! `rrun-oci run` as root: what the kernel says about containers, and what peers make of the same
+//! bundle.
+//!
+//! Every test makes a bundle in a temporary directory and runs it in a mount namespace of its own
+//! ([`harness`]). A subject has a module.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bind;
+mod devices;
+mod idmap;
+mod many;
+mod namespaces;
+mod propagation;
+mod targets;
+mod tmpfs;
+mod user_namespace;

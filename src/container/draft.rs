@@ -254,7 +254,9 @@ impl Draft {
             }
         };
         new.name = Some(name.clone());
-        Ok(VolumeWish { volume: new, name, target: target.clone(), copy_up: volume.copy_up })
+        // V5.21: a part of a volume is there already or it is an error.
+        let copy_up = if volume.subpath.is_some() { CopyUp::No } else { volume.copy_up };
+        Ok(VolumeWish { volume: new, name, target: target.clone(), copy_up })
     }
 
     fn other(

@@ -17,17 +17,20 @@ const INTERRUPTS_TO_END: u32 = 3;
 /// As much as is read before it has to be written.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// What else sees the bytes of a flow: the log.
+pub type Observer = Box<dyn FnMut(&[u8])>;
+
 /// One way that bytes go.
-#[derive(Debug)]
 struct Flow {
     from: Option<OwnedFd>,
     to: Option<OwnedFd>,
     waiting: VecDeque<u8>,
+    observer: Option<Observer>,
 }
 
 impl Flow {
     fn new(from: OwnedFd, to: OwnedFd) -> Self {
-        Self { from: Some(from), to: Some(to), waiting: VecDeque::new() }
+        Self { from: Some(from), to: Some(to), waiting: VecDeque::new(), observer: None }
     }
 
     /// Reads what there is; the end closes the way once all is written.
@@ -35,7 +38,14 @@ impl Flow {
         let Some(from) = &self.from else { return };
         match rustix::io::read(from, &mut *buffer) {
             Ok(0) => self.from = None,
-            Ok(length) => self.waiting.extend(&buffer[..length]),
+            Ok(length) => {
+                if let Some(observer) = &mut self.observer {
+                    observer(&buffer[..length]);
+                }
+                if self.to.is_some() {
+                    self.waiting.extend(&buffer[..length]);
+                }
+            }
             Err(Errno::AGAIN | Errno::INTR) => {}
             // EIO is how a terminal says that nobody has its other side open.
             Err(_) => self.from = None,
@@ -50,8 +60,10 @@ impl Flow {
             Err(_) => {
                 // The reader is gone: so is our interest in what comes.
                 self.waiting.clear();
-                self.from = None;
                 self.to = None;
+                if self.observer.is_none() {
+                    self.from = None;
+                }
             }
         }
     }
@@ -62,7 +74,7 @@ impl Flow {
 }
 
 /// The streams between the caller and the container.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Streams {
     /// To the container: ends with the caller's input.
     inward: Option<Flow>,
@@ -85,6 +97,16 @@ impl Streams {
     pub fn output(mut self, from: OwnedFd, to: BorrowedFd<'_>) -> Self {
         if let Ok(to) = to.try_clone_to_owned() {
             self.outward.push(Flow::new(from, to));
+        }
+        self
+    }
+
+    /// As [`Streams::output`]; `observer` sees everything, also what nobody reads any more.
+    #[must_use]
+    pub fn observed(mut self, from: OwnedFd, to: BorrowedFd<'_>, observer: Observer) -> Self {
+        self = self.output(from, to);
+        if let Some(flow) = self.outward.last_mut() {
+            flow.observer = Some(observer);
         }
         self
     }

@@ -66,7 +66,7 @@ fn step_json(placed: &Placed<'_>) -> Value {
     let step = placed.step;
     json!({
         "number": placed.index + 1,
-        "actor": step.actor,
+        "actor": placed.actor(),
         "call": super::call::call(&step.op),
         "op": op_json(&step.op),
         "origin": step.origin,

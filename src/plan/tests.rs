@@ -278,7 +278,8 @@ fn has_path(op: &Op) -> bool {
         | O::NewSessionKeyring
         | O::JoinNamespace { .. }
         | O::Unshare { .. }
-        | O::BecomeRoot
+        | O::BecomeUser { .. }
+        | O::LoopbackUp
         | O::OpenTerminal { .. }
         | O::SendTerminal { .. }
         | O::CloneTerminal { .. }

@@ -275,10 +275,11 @@ fn has_path(op: &Op) -> bool {
         | O::Sync { .. }
         | O::DieWithParent
         | O::NewSession
+        | O::LoopbackUp
         | O::NewSessionKeyring
         | O::JoinNamespace { .. }
         | O::Unshare { .. }
-        | O::BecomeRoot
+        | O::BecomeUser { .. }
         | O::OpenTerminal { .. }
         | O::SendTerminal { .. }
         | O::CloneTerminal { .. }

@@ -38,7 +38,7 @@ pub struct Host {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a seccomp profile")]
 struct Profile {
     #[serde(default)]
     arch_map: Vec<ArchMap>,
@@ -254,7 +254,7 @@ mod tests {
     fn refusals() {
         let cases = [
             ("", "EOF while parsing a value at line 1 column 0"),
-            ("[]", "invalid type: map, expected a sequence"),
+            ("[]", "invalid type: sequence, expected a seccomp profile"),
             ("{}", "missing field `defaultAction`"),
             (r#"{"defaultAction": "NO"}"#, "unknown variant `NO`"),
             (

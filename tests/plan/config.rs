@@ -33,8 +33,8 @@ fn namespaces() {
             "a user namespace",
             Case::bare().in_user_namespace(),
             format!(
-                "host:open_tree host:mount_setattr {devices}host:fchown host:clone3 host:write host:write \
-                 child-waits prctl setresgid setsid keyctl"
+                "host:open_tree host:mount_setattr {devices}host:fchown host:clone3 host:write \
+                 host:write child-waits prctl setresgid setsid keyctl"
             ),
         ),
         (
@@ -267,7 +267,8 @@ fn root_propagation() {
 /// Each kernel is asked in the way that it knows; the root ends as one attached tree.
 #[test]
 fn overlay_roots() {
-    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create fsmount open \
+    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create \
+                   fsmount open \
                    move_mount";
     let cases: [((u32, u32), &[&str], String); 4] = [
         (

@@ -120,6 +120,10 @@ fn propagation() {
     );
     let unbindable = case.with_mount("it", bind("/x", "/again", &["rbind"])).source_in_root("/u");
     assert!(matches!(shown(&unbindable), Err(ModelError::Unbindable { .. })));
+    let below = Case::bare()
+        .with_mount("it", tmpfs("/s", &["shared"]))
+        .with_mount("it", tmpfs("/s/u", &["unbindable"]));
+    assert!(matches!(shown(&below), Err(ModelError::Unbindable { .. })));
     let events = Case::bare()
         .with_mount("it", bind("/src", "/t", &["bind", "shared"]))
         .with_mount("it", tmpfs("/t/a", &[]));

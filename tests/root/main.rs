@@ -14,8 +14,11 @@ mod bind;
 mod devices;
 mod idmap;
 mod many;
+mod model;
 mod namespaces;
 mod propagation;
 mod targets;
 mod tmpfs;
+#[cfg(feature = "containers")]
+mod trace;
 mod user_namespace;

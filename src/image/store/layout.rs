@@ -71,7 +71,8 @@ impl Layout {
             .build()
             .map_err(|e| ImageError::build("index", e))?;
         // By way of a value, whose keys are sorted: the same index is the same text.
-        let value = serde_json::to_value(&index).map_err(|e| ImageError::build("index", e))?;
+        let mut value = serde_json::to_value(&index).map_err(|e| ImageError::build("index", e))?;
+        value.sort_all_objects();
         Ok(store::write_record(&self.index_path(), &value, Durability::Kept)?)
     }
 
@@ -113,6 +114,10 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, StoreError> {
 /// The text of a value with sorted keys, so that its digest depends on its content alone.
 pub fn canonical(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ImageError> {
     serde_json::to_value(value)
-        .and_then(|v| serde_json::to_vec(&v))
+        .and_then(|mut value| {
+            // Maps of oci-spec have another order each time; a digest needs one.
+            value.sort_all_objects();
+            serde_json::to_vec(&value)
+        })
         .map_err(|e| ImageError::build(what, e))
 }

@@ -66,15 +66,16 @@ const COLUMNS: Columns = Columns {
         ("State", "STATE"),
         ("Status", "STATUS"),
     ],
-    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t\
+            {{.Names}}",
     raw: "",
 };
 
 /// The same with `-s`.
 const WITH_SIZE: Columns = Columns {
     headers: COLUMNS.headers,
-    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\
-            \t{{.Size}}",
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t\
+            {{.Names}}\t{{.Size}}",
     raw: "",
 };
 
@@ -285,10 +286,10 @@ mod tests {
         assert_eq!(
             list::render(&COLUMNS, "", &rows(false)).unwrap(),
             concat!(
-                "CONTAINER ID   IMAGE     COMMAND                   CREATED          STATUS    ",
-                "PORTS     NAMES\n",
-                "aaaaaaaaaaaa   alpine    \"sh -c echo \\\"a long …\"   10 seconds ago   Created   ",
-                "          web\n",
+                "CONTAINER ID   IMAGE     COMMAND                   CREATED          ",
+                "STATUS    PORTS     NAMES\n",
+                "aaaaaaaaaaaa   alpine    \"sh -c echo \\\"a long …\"   10 seconds ago   ",
+                "Created             web\n",
             )
         );
         let fields = "{{.Mounts}} {{.LocalVolumes}} {{.State}} {{.Networks}} {{.CreatedAt}}";

@@ -123,7 +123,8 @@ fn tmpfs(mounts: &[MountRequest]) -> Value {
         .iter()
         .filter(|mount| mount.style == Style::Tmpfs)
         .map(|mount| (mount.target_text.clone(), Value::from(mount.mode.as_str())));
-    let map: Map<String, Value> = pairs.collect();
+    let mut map: Map<String, Value> = pairs.collect();
+    map.sort_keys();
     if map.is_empty() { Value::Null } else { map.into() }
 }
 

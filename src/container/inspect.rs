@@ -170,9 +170,10 @@ fn list(words: &[String]) -> Value {
     if words.is_empty() { Value::Null } else { words.into() }
 }
 
-/// Go's set: an object with empty objects; nil where it is empty.
+/// Go's set: an object with empty objects, its keys in order; nil where it is empty.
 fn set(names: &[String]) -> Value {
-    let set: Map<String, Value> = names.iter().map(|name| (name.clone(), json!({}))).collect();
+    let mut set: Map<String, Value> = names.iter().map(|name| (name.clone(), json!({}))).collect();
+    set.sort_keys();
     if set.is_empty() { Value::Null } else { set.into() }
 }
 

@@ -96,7 +96,7 @@ fn shm_size(text: &str) -> Result<Option<u64>, Failure> {
 fn memory(text: &str) -> Result<Option<u64>, Failure> {
     match parse_bytes(text).map_err(|e| invalid("-m, --memory", text, e))? {
         0 => Ok(None),
-        ..MIN_MEMORY => {
+        1..MIN_MEMORY => {
             Err(refused(&format!("--memory {text}"), "Minimum memory limit allowed is 6MB"))
         }
         bytes => Ok(Some(bytes)),
@@ -119,7 +119,7 @@ fn nano_cpus(text: &str) -> Result<Option<u64>, Failure> {
     let nano: u64 = format!("{whole}{fraction:0<9}").parse().map_err(|_| no_number())?;
     match nano {
         0 => Ok(None),
-        ..10_000_000 => Err(wrong("the least is 0.01".into())),
+        1..10_000_000 => Err(wrong("the least is 0.01".into())),
         nano => Ok(Some(nano)),
     }
 }

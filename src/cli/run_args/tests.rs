@@ -135,10 +135,19 @@ fn seccomp_profile() {
     assert!(failure.cause.starts_with(&want), "{failure}");
 }
 
-/// What is refused: the words, always with 125.
+/// Each word alone is refused with these words, always with 125.
+fn refused_with(cases: &[(&str, &str)]) {
+    for (word, want) in cases {
+        let failure = parse(&[word]).unwrap_err();
+        assert!(failure.cause.contains(want), "{word}: {}", failure.cause);
+        assert_eq!(failure.status.code(), 125, "{word}");
+    }
+}
+
+/// Mounts, names, variables and labels that are refused.
 #[test]
-fn refusals() {
-    let cases = [
+fn values_of_the_container() {
+    refused_with(&[
         ("--volume=n:/d:RO", "invalid mode: RO"),
         (
             "--volume=n:/",
@@ -159,6 +168,13 @@ fn refusals() {
                       variable: =x",
         ),
         ("--label==x", "invalid label '=x': empty name"),
+    ]);
+}
+
+/// Numbers that are refused.
+#[test]
+fn numbers() {
+    refused_with(&[
         ("--memory=abc", "invalid argument \"abc\" for \"-m, --memory\" flag: invalid size: 'abc'"),
         ("--memory=1m", "Minimum memory limit allowed is 6MB"),
         ("--shm-size=-1", "invalid argument \"-1\" for \"--shm-size\" flag: invalid size: '-1'"),
@@ -180,6 +196,13 @@ fn refusals() {
         ("--ulimit=nofile=3:2", "soft limit must be less than or equal to hard limit: 3 > 2"),
         ("--ulimit=nofile=-1:2", "hard limit: -1 > 2"),
         ("--ulimit=nofile=x", "x: invalid digit"),
+    ]);
+}
+
+/// Permissions, networks and logs that are refused.
+#[test]
+fn permissions_and_places() {
+    refused_with(&[
         ("--cap-add=SYS_ADMN", "invalid CapAdd: unknown capability: \"CAP_SYS_ADMN\""),
         ("--cap-drop=X", "invalid CapDrop: unknown capability: \"CAP_X\""),
         (
@@ -200,12 +223,7 @@ fn refusals() {
         ("--pull=x", "invalid pull option"),
         ("--log-driver=nosuch", "plugin \"nosuch\" not found"),
         ("--log-opt=foo=1", "unknown log opt 'foo' for json-file log driver"),
-    ];
-    for (word, want) in cases {
-        let failure = parse(&[word]).unwrap_err();
-        assert!(failure.cause.contains(want), "{word}: {}", failure.cause);
-        assert_eq!(failure.status.code(), 125, "{word}");
-    }
+    ]);
 }
 
 /// Two mounts at one place are refused whatever their flags.

@@ -30,7 +30,7 @@ fn shared_volumes() {
     let mounts = || vec![volume_mount("anon", Anonymous), volume_mount("anon", Anonymous)];
     let (one, two) = (bench.add("one", 'a', mounts()), bench.add("two", 'b', mounts()));
     remove(&bench.store, &one, WithVolumes::Yes, Force::No).unwrap();
-    assert_eq!(bench.references("anon"), [two.record.id.clone()]);
+    assert_eq!(bench.references("anon"), [two.record.id.as_str()]);
     remove(&bench.store, &two, WithVolumes::Yes, Force::No).unwrap();
     assert_eq!(bench.volume_names(), Vec::<String>::new());
 }
@@ -71,7 +71,7 @@ fn running() {
         "cannot remove container \"web\": container is running: stop the container before \
          removing or force remove"
     );
-    assert_eq!(bench.references("data"), [web.record.id.clone()]);
+    assert_eq!(bench.references("data"), [web.record.id.as_str()]);
 }
 
 fn running_state(pid: u32) -> ContainerState {

@@ -15,6 +15,7 @@ pub mod path;
 pub mod process;
 pub mod seccomp;
 pub mod spawn;
+pub mod start;
 pub mod stub;
 
 pub use rustix::io::{Errno, Result};

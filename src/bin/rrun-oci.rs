@@ -83,11 +83,14 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
     };
     let plan =
         bundle::plan_of(&bundle, surroundings).map_err(|e| format!("cannot run {id}: {e}"))?;
-    let _claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
+    let claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {
             ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            Ok(ExitCode::from(ended.status))
+            drop(claim);
+            // Here, so that what is left goes with the process: to free it piece by piece, on
+            // pages that are shared with the child, costs more than to end.
+            std::process::exit(ended.status.into())
         }
         Err(error) => Err(setup::failure(&plan, &error).to_string()),
     }

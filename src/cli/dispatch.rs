@@ -77,7 +77,7 @@ fn serve(argv: impl Iterator<Item = OsString>, out: &Output) -> Outcome {
 }
 
 /// rrun's own clap command, with all commands below it.
-fn root_command() -> clap::Command {
+pub(super) fn root_command() -> clap::Command {
     let option = |name: &'static str| Arg::new(name).long(name);
     let root = clap::Command::new("rrun")
         .version(env!("CARGO_PKG_VERSION"))

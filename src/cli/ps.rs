@@ -231,3 +231,85 @@ fn written(container: &Container, images: &ImageStore) -> String {
     let all = own + image.map_or(0, |image| image.size_bytes);
     format!("{} (virtual {})", size::decimal_short(own), size::decimal_short(all))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::mount_flag::parse_volume;
+    use crate::container::record::Ownership;
+    use crate::container::testing::{container, resolved, volume_mount};
+
+    const NOW: &str = "2024-01-01T00:00:10Z";
+
+    fn shown(container: &Container, whole: bool) -> Shown<'_> {
+        Shown { container, now: NOW.parse().unwrap(), size: "0B".into(), whole }
+    }
+
+    fn web() -> Container {
+        let mut web = container("web", 'a', Path::new("/containers"));
+        web.record.created = "2024-01-01T00:00:00.000000000Z".into();
+        web.record.process.command = vec!["sh".into(), "-c".into(), "echo \"a long text\"".into()];
+        web
+    }
+
+    /// V12.22: the words of the column STATUS.
+    #[test]
+    fn statuses() {
+        let at = |seconds: u32| format!("2024-01-01T00:00:{seconds:02}.5Z");
+        let cases = [
+            (Status::Created, 0, String::new(), String::new(), "Created"),
+            (Status::Running, 0, at(7), String::new(), "Up 3 seconds"),
+            (Status::Exited, 7, at(7), at(8), "Exited (7) 2 seconds ago"),
+            (Status::Exited, 137, at(7), String::new(), "Exited (137)"),
+        ];
+        for (state, exit_code, started, finished, want) in cases {
+            let mut web = web();
+            web.state.status = state;
+            web.state.exit_code = exit_code;
+            (web.state.started, web.state.finished) = (started, finished);
+            assert_eq!(status(&shown(&web, false)), want);
+        }
+    }
+
+    /// V12.22: the columns; commands and names of mounts are shortened unless all is wanted.
+    #[test]
+    fn table() {
+        let mut web = web();
+        web.record.mounts = vec![
+            volume_mount("a-volume-with-a-long-name", Ownership::Named),
+            resolved(&parse_volume("/srv:/srv", Path::new("/")).unwrap()),
+        ];
+        let rows = |whole| vec![Row { fields: fields(&shown(&web, whole)), methods: Vec::new() }];
+        assert_eq!(
+            list::render(&COLUMNS, "", &rows(false)).unwrap(),
+            concat!(
+                "CONTAINER ID   IMAGE     COMMAND                   CREATED          STATUS    ",
+                "PORTS     NAMES\n",
+                "aaaaaaaaaaaa   alpine    \"sh -c echo \\\"a long …\"   10 seconds ago   Created   ",
+                "          web\n",
+            )
+        );
+        let fields = "{{.Mounts}} {{.LocalVolumes}} {{.State}} {{.Networks}} {{.CreatedAt}}";
+        assert_eq!(
+            list::render(&COLUMNS, fields, &rows(false)).unwrap(),
+            "a-volume-with-…,/srv 1 created none 2024-01-01 00:00:00 +0000 UTC\n"
+        );
+        assert_eq!(
+            list::render(&COLUMNS, "{{.ID}} {{.Command}} {{.Mounts}}", &rows(true)).unwrap(),
+            format!(
+                "{} \"sh -c echo \\\"a long text\\\"\" a-volume-with-a-long-name,/srv\n",
+                web.record.id
+            )
+        );
+    }
+
+    /// -n and -l: how many are shown, in whatever state.
+    #[test]
+    fn limits() {
+        let of = |last, latest| limit(&Cmd { last, latest, ..Cmd::default() });
+        assert_eq!([of(None, false), of(Some(2), false), of(None, true)], [None, Some(2), Some(1)]);
+        assert_eq!([of(Some(0), true), of(Some(-1), false)], [None, None]);
+    }
+}

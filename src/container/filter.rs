@@ -1,6 +1,9 @@
 //! `--filter` of `ps`. Pure: what only the store knows (an image's id, a container's date) is
 //! asked for once, before the first container is looked at.
 
+#[cfg(test)]
+mod tests;
+
 use super::record::{ContainerRecord, Mounted, Status};
 use super::store::Container;
 use crate::volume::filter::{FilterError, Label, Name, by_key};

@@ -4,6 +4,9 @@
 //! What rrun does not have is left out, unless scripts rely on the key: then it has the value that
 //! says so.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use serde_json::{Map, Value, json};

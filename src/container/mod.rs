@@ -25,6 +25,8 @@ mod spec;
 pub mod start;
 mod storage;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod user;
 mod view;
 

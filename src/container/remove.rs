@@ -4,6 +4,9 @@
 //! held alone; what can take long, deleting, is done without the lock. What a command that died
 //! has left is deleted by the next one.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::ErrorKind;

@@ -42,9 +42,7 @@ impl Flow {
                 if let Some(observer) = &mut self.observer {
                     observer(&buffer[..length]);
                 }
-                if self.to.is_some() {
-                    self.waiting.extend(&buffer[..length]);
-                }
+                self.waiting.extend(&buffer[..length]);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             // EIO is how a terminal says that nobody has its other side open.
@@ -58,12 +56,11 @@ impl Flow {
             Ok(length) => drop(self.waiting.drain(..length)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
-                // The reader is gone: so is our interest in what comes.
+                // The reader is gone. The container learns it as any writer to a pipe does
+                // (SIGPIPE): `rrun run alpine yes | head` must end.
                 self.waiting.clear();
+                self.from = None;
                 self.to = None;
-                if self.observer.is_none() {
-                    self.from = None;
-                }
             }
         }
     }
@@ -101,7 +98,7 @@ impl Streams {
         self
     }
 
-    /// As [`Streams::output`]; `observer` sees everything, also what nobody reads any more.
+    /// As [`Streams::output`]; `observer` sees everything that comes.
     #[must_use]
     pub fn observed(mut self, from: OwnedFd, to: BorrowedFd<'_>, observer: Observer) -> Self {
         self = self.output(from, to);

@@ -338,7 +338,7 @@ pub enum Op {
     /// One actor waits until the other has come this far.
     Sync { waits: Actor, until: &'static str },
     /// A program of the user's.
-    RunHook(HookSpec),
+    RunHook(Box<HookSpec>),
     /// prctl(PR_SET_PDEATHSIG, SIGKILL).
     DieWithParent,
     /// setsid.

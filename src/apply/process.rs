@@ -120,7 +120,7 @@ fn new_session() -> Outcome {
 }
 
 fn new_session_keyring() -> Outcome {
-    match process::join_session_keyring(c"rrun") {
+    match process::new_session_keyring() {
         Ok(()) => Ok(Taken::Done),
         // A kernel without keys, or a filter around us, gives nothing that could leak.
         Err(Errno::NOSYS | Errno::PERM) => Ok(Taken::NotPermitted),

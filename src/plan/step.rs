@@ -315,8 +315,6 @@ pub enum Op {
     MakeNode { directory: Slot, node: NodeSpec },
     /// An empty file in a directory of ours, to mount on.
     MakeFile { directory: Slot, place: Slot, name: String },
-    /// A directory in a directory of ours, to mount on.
-    MakeDirectory { directory: Slot, name: String, mode: u32 },
     /// symlinkat.
     MakeLink { directory: Slot, name: String, target: String },
     /// A path hidden by /dev/null (file) or an empty directory (directory); absent ones skipped.

@@ -251,9 +251,7 @@ fn has_path(op: &Op) -> bool {
         | O::Exec(_) => true,
         O::CloneTree { source, .. } => !matches!(source, Source::Place(_)),
         // The target of a link is a text until somebody follows it. Names have no slash.
-        O::MakeLink { name, .. } | O::MakeFile { name, .. } | O::MakeDirectory { name, .. } => {
-            name.contains('/')
-        }
+        O::MakeLink { name, .. } | O::MakeFile { name, .. } => name.contains('/'),
         O::MakeNode { node, .. } => node.name.contains('/'),
         O::ExpectDevice { .. }
         | O::ExpectFilesystem { .. }

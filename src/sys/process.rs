@@ -138,12 +138,12 @@ pub fn set_io_priority(class_and_level: i32) -> Result<()> {
     answer(returned).map(drop)
 }
 
-/// A new session keyring named `name`, so that the container cannot reach the caller's keys.
-pub fn join_session_keyring(name: &std::ffi::CStr) -> Result<()> {
+/// A new session keyring without a name: one with a name is joined by all who ask for that name.
+pub fn new_session_keyring() -> Result<()> {
     const KEYCTL_JOIN_SESSION_KEYRING: i32 = 1;
-    // SAFETY: the name is a C string that outlives the call.
-    let returned =
-        unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.as_ptr()) };
+    let unnamed = std::ptr::null::<libc::c_char>();
+    // SAFETY: without a name the call touches no memory of ours.
+    let returned = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, unnamed) };
     answer(returned).map(drop)
 }
 

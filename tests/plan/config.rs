@@ -28,13 +28,13 @@ fn namespaces() {
     // Where mknod is EPERM, the six default devices are the host's own.
     let devices = "host:open_tree host:fstat ".repeat(6);
     let cases = [
-        ("new", Case::bare(), "host:clone3 prctl setsid".to_owned()),
+        ("new", Case::bare(), "host:clone3 prctl setsid keyctl".to_owned()),
         (
             "a user namespace",
             Case::bare().in_user_namespace(),
             format!(
-                "host:open_tree host:mount_setattr {devices}host:clone3 host:write host:write \
-                 child-waits prctl setresgid setsid"
+                "host:open_tree host:mount_setattr {devices}host:fchown host:clone3 host:write \
+                 host:write child-waits prctl setresgid setsid keyctl"
             ),
         ),
         (
@@ -42,19 +42,19 @@ fn namespaces() {
             Case::bare()
                 .with_namespace("network", Some("/run/netns/a"))
                 .with_namespace("uts", Some("/run/uts")),
-            "host:open host:open host:clone3 prctl setns setns setsid".to_owned(),
+            "host:open host:open host:clone3 prctl setns setns setsid keyctl".to_owned(),
         ),
         (
             "joined pid: others are there already",
             Case::bare().with_namespace("pid", Some("/proc/1/ns/pid")),
-            "host:open host:clone3 prctl prctl setsid".to_owned(),
+            "host:open host:clone3 prctl prctl setsid keyctl".to_owned(),
         ),
         (
             "joined user: the clone happens inside, with its ids",
             Case::bare().with_namespace("user", Some("/proc/1/ns/user")),
             format!(
                 "host:open host:open_tree host:mount_setattr {devices}host:clone3 prctl \
-                 setresgid setsid"
+                 setresgid setsid keyctl"
             ),
         ),
     ];
@@ -85,7 +85,12 @@ fn the_clone() {
 fn refusals() {
     let hostname = "a name of its own needs a uts namespace; this one is the host's";
     let no_uts = || without_namespace("uts");
-    let cases: [(&str, Case, &str); 15] = [
+    let cases: [(&str, Case, &str); 16] = [
+        (
+            "a read-only root without a mount namespace",
+            without_namespace("mount"),
+            "/root/readonly: it needs a mount namespace, or it would change the host",
+        ),
         (
             "offsets without a time namespace",
             Case::bare().with("/linux/timeOffsets", json!({"monotonic": {"secs": 5}})),
@@ -98,7 +103,9 @@ fn refusals() {
         ),
         (
             "mounts on the host",
-            without_namespace("mount").with_mount("it", tmpfs("/t")),
+            without_namespace("mount")
+                .with("/root/readonly", json!(false))
+                .with_mount("it", tmpfs("/t")),
             "the config has mounts and no mount namespace: they would be made on the host",
         ),
         (
@@ -154,7 +161,7 @@ fn refusals() {
         ),
         (
             "an overlay without a mount namespace",
-            without_namespace("mount").on_layers(&["a"]),
+            without_namespace("mount").with("/root/readonly", json!(false)).on_layers(&["a"]),
             "the config has mounts and no mount namespace: they would be made on the host",
         ),
     ];
@@ -198,7 +205,7 @@ fn twice(kind: &str) -> Case {
 /// Without a mount namespace there is chroot and nothing else.
 #[test]
 fn no_mount_namespace() {
-    let plan = without_namespace("mount").plan();
+    let plan = without_namespace("mount").with("/root/readonly", json!(false)).plan();
     assert_eq!(names(asked_for(&plan, "/root")), "open fchdir chroot");
 }
 
@@ -260,7 +267,8 @@ fn root_propagation() {
 /// Each kernel is asked in the way that it knows; the root ends as one attached tree.
 #[test]
 fn overlay_roots() {
-    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create fsmount open \
+    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create \
+                   fsmount open \
                    move_mount";
     let cases: [((u32, u32), &[&str], String); 4] = [
         (

@@ -13,6 +13,7 @@ mod support;
 mod bind;
 mod devices;
 mod idmap;
+mod keys;
 mod many;
 mod model;
 mod namespaces;

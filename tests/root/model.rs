@@ -67,7 +67,7 @@ const SOURCES: [&str; 5] = ["src", "src/t0", "src/t0/x", "src/t1", "src/t1/z"];
 fn host_script(random: &mut Random) -> String {
     let make = "make() { mkdir -p $1/{t0,t1,x,y,z}/{x,y,z}/{x,y,z}/{x,y,z}; }\n";
     let mut script = format!("set -e\n{make}make $B/rootfs\nmkdir $B/src\n");
-    // No unbindable one: whether the child's copy of it still is depends on the kernel (not on 6.18).
+    // No unbindable one: kernels differ in whether the child's copy of it still is.
     let kinds = ["private", "private", "shared", "slave"];
     let mut mount = |random: &mut Random, place: &str, kinds: &[&str]| {
         let flags = ["rw", "nosuid", "nodev", "noexec", "noatime", "strictatime", "nosymfollow"];

@@ -56,7 +56,7 @@ impl Template {
 
     /// Renders the template for a row of a list.
     pub fn render_row(&self, row: &Row) -> Result<String, TemplateError> {
-        // A row of Docker's is a map, and Go writes a map's keys in order.
+        // A row is a map to Docker's readers, and Go prints maps with sorted keys.
         let mut fields = row.fields.clone();
         fields.sort_all_objects();
         Evaluator::new(&fields, &row.methods, Mode::Value).run(&self.source, &self.nodes)

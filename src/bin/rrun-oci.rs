@@ -89,7 +89,14 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
             ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
             Ok(ExitCode::from(ended.status))
         }
-        Err(error) => Err(setup::failure(&plan, &error).to_string()),
+        Err(error) => match setup::exec_line(&plan, &error) {
+            // The one failure that engines want without a word of ours around it.
+            Some(line) => {
+                eprintln!("{line}");
+                Ok(ExitCode::from(1))
+            }
+            None => Err(setup::failure(&plan, &error).one_line()),
+        },
     }
 }
 

@@ -17,9 +17,19 @@ fn default_ones() {
         for l in fd stdin stdout stderr ptmx; do echo $l $(readlink $l); done; \
         echo x > null; echo x > full; head -c 2 zero | od -An -tx1");
     let ended = bundle.run();
-    let node = |name: &str, number: &str| format!("{name} character special file 666 {number} 0:0\n");
-    let nodes: String = [("null", "1:3"), ("zero", "1:5"), ("full", "1:7"), ("random", "1:8"),
-        ("urandom", "1:9"), ("tty", "5:0")].iter().map(|(name, number)| node(name, number)).collect();
+    let node =
+        |name: &str, number: &str| format!("{name} character special file 666 {number} 0:0\n");
+    let nodes: String = [
+        ("null", "1:3"),
+        ("zero", "1:5"),
+        ("full", "1:7"),
+        ("random", "1:8"),
+        ("urandom", "1:9"),
+        ("tty", "5:0"),
+    ]
+    .iter()
+    .map(|(name, number)| node(name, number))
+    .collect();
     let links = "fd /proc/self/fd\nstdin /proc/self/fd/0\nstdout /proc/self/fd/1\n\
         stderr /proc/self/fd/2\nptmx pts/ptmx\n";
     assert_eq!(ended.ok(), format!("{nodes}{links} 00 00\n"));

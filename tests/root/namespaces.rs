@@ -76,7 +76,8 @@ const HOLDER: &str = "unshare $UNSHARE sleep 60 & H=$!; \
 #[test]
 fn joined_by_path() {
     need!(Need::Root);
-    for (kind, name) in ALL.into_iter().filter(|(kind, _)| !["user", "pid", "time"].contains(kind)) {
+    for (kind, name) in ALL.into_iter().filter(|(kind, _)| !["user", "pid", "time"].contains(kind))
+    {
         let mut bundle = Bundle::new();
         bundle.join(kind, "/proc/HOLDER/ns/NAME").sh(SHOW);
         if kind == "uts" {

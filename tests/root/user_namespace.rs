@@ -40,7 +40,8 @@ fn mapped() {
             test -e /proc/self/exe && test -d /sys/class && echo fine");
         let ended = bundle.host("chmod 777 $B/talk; $RUN; stat -c %u:%g $B/talk/new");
         let map = "         0     100000      65536";
-        let nodes = "/dev/null 1:3 65534:65534\n/dev/zero 1:5 65534:65534\n/dev/tty 5:0 65534:65534";
+        let nodes =
+            "/dev/null 1:3 65534:65534\n/dev/zero 1:5 65534:65534\n/dev/tty 5:0 65534:65534";
         let want = format!("{uid}\n{uid}\n{map}\n{nodes}\nfine\n{outside}:{outside}\n");
         assert_eq!(ended.ok(), want, "{}", ended.err);
     }
@@ -126,9 +127,11 @@ fn message_queues_of_the_host() {
     need!(Need::Root, Need::UserNamespaces);
     let mut bundle = bundle();
     bundle.without_namespace("ipc").args(&["cat", "/proc/self/mountinfo"]);
-    let ended = bundle.host("mkdir -p $B/dev; mount -t tmpfs t /dev/shm; \
+    let ended = bundle.host(
+        "mkdir -p $B/dev; mount -t tmpfs t /dev/shm; \
         mkdir -p /dev/mqueue 2>/dev/null; mount -t mqueue m /dev/mqueue && $RUN; s=$?; \
-        umount /dev/mqueue; rmdir /dev/mqueue; exit $s");
+        umount /dev/mqueue; rmdir /dev/mqueue; exit $s",
+    );
     assert_eq!(at(ended.ok(), "/dev/mqueue").kind, "mqueue");
 }
 

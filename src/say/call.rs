@@ -237,6 +237,7 @@ fn rights_call(op: &Op) -> String {
     match op {
         Op::SetUmask { mask } => format!("umask({mask:#o})"),
         Op::SetPersonality { persona } => format!("personality({persona:#x})"),
+        Op::SetScheduler(attributes) => format!("sched_setattr({attributes:?})"),
         Op::SetIoPriority { class_and_level } => format!("ioprio_set({class_and_level:#x})"),
         Op::NotDumpable => "prctl(PR_SET_DUMPABLE, 0)".into(),
         Op::DropBounding { keep, .. } => format!("prctl(PR_CAPBSET_DROP) for all but {keep:#x}"),
@@ -254,7 +255,7 @@ fn rights_call(op: &Op) -> String {
                 sets.permitted | also
             )
         }
-        Op::SetWorkingDirectory { path } => format!("chdir(\"{path}\")"),
+        Op::SetWorkingDirectory { path, .. } => format!("chdir(\"{path}\")"),
         Op::NoNewPrivileges => "prctl(PR_SET_NO_NEW_PRIVS, 1)".into(),
         Op::LoadSeccomp { program, .. } => {
             format!("seccomp(SECCOMP_SET_MODE_FILTER, {} instructions)", program.0.len())

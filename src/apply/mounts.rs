@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::outcome::{Fault, Outcome, Taken};
 use super::pin::{self, Last};
-use super::table::Table;
+use super::table::{Origin, Table};
 use crate::config::mount_option::attribute;
 use crate::config::path::{HostPath, RootPath};
 use crate::plan::step::{Change, Missing, NodeKind, NodeSpec, Op, Parameter, Slot, Source};
@@ -64,7 +64,8 @@ fn put(table: &mut Table, slot: Slot, file: OwnedFd) -> Taken {
 }
 
 fn put_pinned(table: &mut Table, slot: Slot, pinned: pin::Pinned) -> Taken {
-    table.put_made(slot, pinned.place, pinned.made);
+    let origin = if pinned.made { Origin::Made } else { Origin::Found };
+    table.put_from(slot, pinned.place, origin);
     if pinned.made { Taken::Made } else { Taken::Done }
 }
 

@@ -85,7 +85,7 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
         Op::SetPersonality { persona } => done(process::set_personality(*persona)),
         Op::SetScheduler(attributes) => done(process::set_scheduler(*attributes)),
         Op::SetIoPriority { class_and_level } => done(process::set_io_priority(*class_and_level)),
-        Op::NotDumpable => done(sys::set_dumpable(false)),
+        Op::NotDumpable => done(sys::set_not_dumpable()),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
         Op::SetUser { uid, gid, groups, set_groups } => set_user(*uid, *gid, (groups, *set_groups)),
         Op::SetCapabilities { sets, also } => set_capabilities(sets, *also),
@@ -217,7 +217,7 @@ fn drop_bounding(keep: u64, last: u8) -> Outcome {
 }
 
 fn set_user(uid: u32, gid: u32, (groups, set_groups): (&[u32], SetGroups)) -> Outcome {
-    sys::keep_capabilities(true)?;
+    sys::keep_capabilities()?;
     let taken = match (set_groups, sys::set_groups(groups)) {
         (_, Ok(())) => Taken::Done,
         (SetGroups::Perhaps, Err(Errno::PERM)) if groups.is_empty() => Taken::NotPermitted,
@@ -244,7 +244,7 @@ fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
                 Fault::refused(errno, format!("can't raise ambient capability number {capability}"))
             })?;
         }
-        sys::keep_capabilities(false)?;
+        sys::drop_capabilities_with_user()?;
     }
     Ok(Taken::Done)
 }

@@ -28,7 +28,7 @@ impl Compiler<'_> {
     fn isolation(&mut self) -> Result<(), CompileError> {
         let joined = isolation::open_joined(self);
         let cgroup = cgroup::prepare(self);
-        isolation::clone_child(self, &joined, cgroup)?;
+        isolation::clone_child(self, &joined, &cgroup)?;
         isolation::enter(self, &joined);
         Ok(())
     }

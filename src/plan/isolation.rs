@@ -39,7 +39,7 @@ fn slot_of(joined: &[(Namespace, Slot)], kind: Namespace) -> Option<Slot> {
 pub(super) fn clone_child(
     c: &mut Compiler<'_>,
     joined: &[(Namespace, Slot)],
-    cgroup: cgroup::Prepared,
+    cgroup: &cgroup::Prepared,
 ) -> Result<(), CompileError> {
     let time_offsets = time_offsets(c)?;
     let entered = entered_before(c, joined);
@@ -158,7 +158,7 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
     if !c.namespaces.is_new(Namespace::Pid) {
         c.push(
             Op::NotDumpable,
-            "processes that live in this pid namespace already must not look into us (CVE-2016-9962)",
+            "who lives in this pid namespace already must not look into us (CVE-2016-9962)",
         );
     }
     c.push(Op::NewSession, "the container must not have the caller's terminal as its own");

@@ -39,7 +39,7 @@ impl Namespaces {
         self.is_own(Namespace::Mount)
     }
 
-    /// Would a new procfs, sysfs or message queue of `kind` be refused? The kernel gives one only to
+    /// Would a new procfs, sysfs or message queue of `kind` be refused? The kernel gives one to
     /// who has rights over the namespace that it shows.
     pub fn shows_the_host_s(&self, kind: Namespace) -> bool {
         self.is_own(Namespace::User) && !self.is_new(kind) && !self.foreign.contains(&kind)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rrun::config::cgroup::layout::{CgroupHost, Hierarchy, Unified, Version};
 use rrun::config::cgroup::site::Site;
-use rrun::plan::cgroup::{CgroupDirectory, CgroupRequest};
+use rrun::plan::input::{CgroupDirectory, CgroupRequest};
 use rrun::plan::step::{Missing, Op};
 use rrun::sys::path::Links;
 use serde_json::{Value, json};

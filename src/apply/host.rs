@@ -5,9 +5,12 @@ use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::process::Signal;
+use rustix::time::Timespec;
 
 use super::hook::{self, HookState};
 use super::process::{c_string, end_child};
@@ -69,6 +72,7 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         | Op::JoinCgroup { .. } => super::cgroup::perform(apply, op),
         Op::WriteUidMap { ranges } => write_map(apply.links.child, "uid_map", ranges),
         Op::WriteGidMap { ranges } => write_map(apply.links.child, "gid_map", ranges),
+        Op::DieWithParent => die_with_parent(&apply.links),
         Op::Sync { waits, .. } => sync(&apply.links, *waits),
         Op::RunHook(spec) => run_hook(apply, spec),
         Op::SendTerminal { master } => send_terminal(apply, *master),
@@ -116,6 +120,19 @@ fn new_idmap(uids: &[IdRange], gids: &[IdRange]) -> Result<OwnedFd, Fault> {
         });
     end_child(pid, &pidfd);
     opened
+}
+
+/// The signal comes when the parent ends, not when it has ended already. In a new pid namespace
+/// getppid(2) says nothing of that; the pipe whose other end only the parent has does.
+fn die_with_parent(links: &Links) -> Outcome {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let wait = links.wait.as_ref().ok_or(Errno::BADF)?;
+    let mut files = [PollFd::new(wait, PollFlags::empty())];
+    rustix::io::retry_on_intr(|| poll(&mut files, Some(&Timespec::default())))?;
+    if files[0].revents().contains(PollFlags::HUP) {
+        return Err(Fault::refused(Errno::SRCH, "the parent has ended"));
+    }
+    Ok(Taken::Done)
 }
 
 fn sync(links: &Links, waits: Actor) -> Outcome {

@@ -12,7 +12,7 @@ use super::report::Taken;
 use super::table::Table;
 use super::{Fault, Outcome};
 use crate::config::path::{HostPath, RootPath};
-use crate::plan::step::{CapabilitySets, LineEnds, Op, SetGroups, Slot, TerminalSpec};
+use crate::plan::step::{CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec};
 use crate::sys::credentials::{self as sys, Capabilities};
 use crate::sys::namespace::{self, Namespace};
 use crate::sys::path::{self, Links};
@@ -25,9 +25,6 @@ pub fn perform(table: &mut Table, op: &Op) -> Option<Outcome> {
             table.put(*namespace, file);
             Taken::Done
         }),
-        Op::DieWithParent => {
-            done(rustix::process::set_parent_process_death_signal(Some(Signal::KILL)))
-        }
         Op::NewSession => new_session(),
         Op::NewSessionKeyring => new_session_keyring(),
         Op::JoinNamespace { namespace, kind } => table
@@ -87,12 +84,13 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
             Ok(Taken::Done)
         }
         Op::SetPersonality { persona } => done(process::set_personality(*persona)),
+        Op::SetScheduler(attributes) => done(process::set_scheduler(*attributes)),
         Op::SetIoPriority { class_and_level } => done(process::set_io_priority(*class_and_level)),
         Op::NotDumpable => done(sys::set_dumpable(false)),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
         Op::SetUser { uid, gid, groups, set_groups } => set_user(*uid, *gid, (groups, *set_groups)),
         Op::SetCapabilities { sets, also } => set_capabilities(sets, *also),
-        Op::SetWorkingDirectory { path } => set_working_directory(path),
+        Op::SetWorkingDirectory { path, denied } => set_working_directory(path, *denied),
         Op::NoNewPrivileges => done(sys::set_no_new_privileges()),
         Op::LoadSeccomp { program, flags } => {
             done(crate::sys::seccomp::load_filter(&program.0, *flags).map(drop))
@@ -120,7 +118,7 @@ fn new_session() -> Outcome {
 }
 
 fn new_session_keyring() -> Outcome {
-    match process::join_session_keyring(c"rrun") {
+    match process::new_session_keyring() {
         Ok(()) => Ok(Taken::Done),
         // A kernel without keys, or a filter around us, gives nothing that could leak.
         Err(Errno::NOSYS | Errno::PERM) => Ok(Taken::NotPermitted),
@@ -252,7 +250,20 @@ fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
     Ok(Taken::Done)
 }
 
-fn set_working_directory(wanted: &RootPath) -> Outcome {
+fn set_working_directory(wanted: &RootPath, denied: Denied) -> Outcome {
+    match (enter_directory(wanted), denied) {
+        (Err(Fault { errno: Errno::ACCESS, .. }), Denied::TriedLater) => Ok(Taken::NotPermitted),
+        // We began in `/`: elsewhere is where the step before the change of user has gone.
+        (Err(Fault { errno: Errno::ACCESS, .. }), Denied::Fails)
+            if rustix::process::getcwd(Vec::new())?.as_bytes() != b"/" =>
+        {
+            Ok(Taken::WasThere)
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+fn enter_directory(wanted: &RootPath) -> Outcome {
     let root = path::open_place(CWD, Path::new("/"))?;
     let directory = path::open_in_root(root, Path::new(wanted.as_str()), Links::InRoot)?;
     rustix::process::fchdir(&directory)?;

@@ -95,7 +95,14 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
             // pages that are shared with the child, costs more than to end.
             exit_now(ended.status.into())
         }
-        Err(error) => Err(setup::failure(&plan, &error).to_string()),
+        Err(error) => match setup::exec_line(&plan, &error) {
+            // The one failure that engines want without a word of ours around it.
+            Some(line) => {
+                eprintln!("{line}");
+                Ok(1)
+            }
+            None => Err(setup::failure(&plan, &error).one_line()),
+        },
     }
 }
 

@@ -8,6 +8,9 @@
 //! Which options there are and which take a value is asked of the clap commands; values are
 //! parsed by them, too. The commands need not be built: that would cost more than all the rest.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command};

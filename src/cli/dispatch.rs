@@ -77,7 +77,7 @@ fn serve(argv: impl Iterator<Item = OsString>, out: &Output) -> Outcome {
 }
 
 /// rrun's own clap command, with all commands below it.
-fn root_command() -> clap::Command {
+pub(super) fn root_command() -> clap::Command {
     let option = |name: &'static str| Arg::new(name).long(name);
     let root = clap::Command::new("rrun")
         .version(env!("CARGO_PKG_VERSION"))
@@ -148,10 +148,10 @@ fn near_command(call: &Call, root: &clap::Command) -> Option<String> {
     nearest(image, root.get_subcommands().map(clap::Command::get_name)).map(str::to_owned)
 }
 
-fn parse(root: clap::Command, call: &Call) -> Result<Command, Failure> {
-    let known = root.clone();
-    let matches = root.try_get_matches_from(call.argv()).map_err(|e| refusal(&e, &known, call))?;
-    Command::from_arg_matches(&matches).map_err(|e| refusal(&e, &known, call))
+fn parse(mut root: clap::Command, call: &Call) -> Result<Command, Failure> {
+    root.try_get_matches_from_mut(call.argv())
+        .and_then(|matches| Command::from_arg_matches(&matches))
+        .map_err(|e| refusal(&e, &root, call))
 }
 
 /// What clap refuses after the splitting is a value.
@@ -175,7 +175,13 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
     let long = flag.trim_start_matches("--").split([' ', '=']).next();
     let arg = command.and_then(|c| c.get_arguments().find(|arg| arg.get_long() == long));
     let flag = arg.map_or(flag.to_owned(), flag_name);
-    let reason = error.source().map_or("invalid value".to_owned(), ToString::to_string);
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(known))) => {
+            format!("must be one of {}", known.join(", "))
+        }
+        (None, _) => "invalid value".into(),
+    };
     failed(&format!("invalid argument {value:?} for {flag:?} flag: {reason}"))
 }
 
@@ -271,13 +277,16 @@ fn default_path() -> Result<PathBuf, Failure> {
 }
 
 fn hint(path: &Path, error: &StoreError) -> Option<String> {
-    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    use std::io::ErrorKind as K;
     match error {
         StoreError::NotOurs { mode, .. } if mode & 0o022 != 0 => {
             Some(format!("if you trust what is in it: chmod go-w {}", path.display()))
         }
         StoreError::Io { source, .. }
-            if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
+            if matches!(
+                source.kind(),
+                K::NotADirectory | K::NotFound | K::PermissionDenied | K::ReadOnlyFilesystem
+            ) =>
         {
             Some("name another directory with --root DIR or RRUN_ROOT".into())
         }

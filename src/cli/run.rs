@@ -3,6 +3,7 @@
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
 use super::{Context, Outcome};
+use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
 use crate::container::options::RunOptions;
@@ -39,7 +40,15 @@ pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
 /// The container, made; warnings are told, the id is written where it was asked for.
 pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Container, Failure> {
     let wanted = format!("create a container of {}", options.image);
-    let failed = |error| foreground::not_started(&wanted, &error);
+    let failed = |error: ContainerError| {
+        let failure = foreground::not_started(&wanted, &error);
+        match (&extra.near_command, &error) {
+            (Some(command), ContainerError::NoImage(_)) => {
+                failure.hint(format!("did you mean the command `rrun {command}`?"))
+            }
+            _ => failure,
+        }
+    };
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let cidfile = extra.cidfile.as_deref().map(super::cidfile::claim).transpose()?;
     let draft = draft(&cx.store, options, sources).map_err(failed)?;

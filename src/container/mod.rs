@@ -9,8 +9,11 @@ mod address;
 pub mod create;
 pub mod draft;
 pub mod error;
+pub mod filter;
+mod host_config;
 mod host_devices;
 mod identity;
+pub mod inspect;
 pub mod log;
 mod mounts;
 pub mod name;
@@ -22,6 +25,8 @@ mod spec;
 pub mod start;
 mod storage;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod user;
 mod view;
 

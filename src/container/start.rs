@@ -85,7 +85,7 @@ pub fn plan(
         directory,
         volume_data: &|name| volumes.data_path(name),
         identity,
-        last_capability: kernel.last_capability,
+        kernel,
         terminal_size: tcgetwinsize(rustix::stdio::stdin()).ok().map(|s| (s.ws_row, s.ws_col)),
     };
     let made = spec(record, &around)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Box as OciBox, BoxBuilder, LinuxNamespaceType, Spec};
 
 use super::resources::{self, ResourceError};
 use super::signals::Signals;
@@ -60,6 +60,12 @@ impl Bundle {
                 }
             }
         }
+        if let Some(process) = spec.process_mut()
+            && process.terminal().unwrap_or(false)
+            && let Some(size) = callers_size()
+        {
+            process.set_console_size(Some(size));
+        }
         Self { directory, spec }
     }
 
@@ -70,12 +76,22 @@ impl Bundle {
     }
 }
 
+/// The size of the caller's terminal: known before the process asks for its own.
+fn callers_size() -> Option<OciBox> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdin()).ok()?;
+    let known = Some(size).filter(|size| size.ws_row > 0 && size.ws_col > 0)?;
+    BoxBuilder::default().height(known.ws_row).width(known.ws_col).build().ok()
+}
+
 /// Reads what a plan for `spec` depends on.
 pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
     let mut reader = SourceReader::new(root);
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let locks =
+        namespaces.into_iter().flatten().any(|entry| entry.typ() == LinuxNamespaceType::User);
     let read = |mount: &oci_spec::runtime::Mount| {
         let source = mount.source().as_ref().filter(|source| source.is_absolute())?;
-        Some(reader.read(source))
+        Some(if locks { reader.read_with_flags(source) } else { reader.read(source) })
     };
     let sources = spec.mounts().iter().flatten().map(read).collect();
     let foreign_namespaces = crate::facts::namespaces::foreign(spec);
@@ -160,7 +176,7 @@ pub fn run_reported(
     if let Some(inner) = &running.terminal {
         let twice = inner.try_clone().and_then(|a| Ok((a, inner.try_clone()?)));
         let (write, read) = twice.map_err(|_| prepared(rustix::io::Errno::MFILE))?;
-        streams = streams.input(write).output(read, rustix::stdio::stdout());
+        streams = streams.typed(write).output(read, rustix::stdio::stdout());
         terminal = Terminal::of_stdin(Output::Processed);
     }
     let wait_status = supervise(&running, &mut signals, streams, terminal.as_ref());

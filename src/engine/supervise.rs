@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
 
 use super::signals::Signals;
 use super::spawn::Running;
 use super::terminal::Terminal;
-use crate::sys::process::wait;
+use crate::sys::path::node;
+use crate::sys::process::{send_signal, wait};
 
 /// How many ^C end rrun and its container.
 const INTERRUPTS_TO_END: u32 = 3;
@@ -26,25 +28,61 @@ struct Flow {
     to: Option<OwnedFd>,
     waiting: VecDeque<u8>,
     observer: Option<Observer>,
+    at_end: AtEnd,
+    /// The last byte that was read.
+    last: u8,
+}
+
+/// What the end of the input is for who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtEnd {
+    /// The stream's end.
+    Closed,
+    /// A terminal has no end, so its end-of-file character is typed.
+    Typed,
+}
+
+/// The keys that end what is typed at `terminal`; none where a program reads single keys.
+fn end_of_input(terminal: &OwnedFd, last: u8) -> Vec<u8> {
+    match tcgetattr(terminal) {
+        Ok(modes) if modes.local_modes.contains(LocalModes::ICANON) => {
+            // The first one only ends a line that has been begun.
+            let times = if matches!(last, 0 | b'\n' | b'\r') { 1 } else { 2 };
+            vec![modes.special_codes[SpecialCodeIndex::VEOF]; times]
+        }
+        _ => Vec::new(),
+    }
 }
 
 impl Flow {
     fn new(from: OwnedFd, to: OwnedFd) -> Self {
-        Self { from: Some(from), to: Some(to), waiting: VecDeque::new(), observer: None }
+        let waiting = VecDeque::new();
+        Self {
+            from: Some(from),
+            to: Some(to),
+            waiting,
+            observer: None,
+            at_end: AtEnd::Closed,
+            last: 0,
+        }
     }
 
     /// Reads what there is; the end closes the way once all is written.
     fn read(&mut self, buffer: &mut [u8]) {
         let Some(from) = &self.from else { return };
         match rustix::io::read(from, &mut *buffer) {
-            Ok(0) => self.from = None,
+            Ok(0) => {
+                self.from = None;
+                if let (AtEnd::Typed, Some(to)) = (self.at_end, &self.to) {
+                    self.waiting.extend(end_of_input(to, self.last));
+                }
+            }
             Ok(length) => {
+                self.last = buffer[length - 1];
                 if let Some(observer) = &mut self.observer {
                     observer(&buffer[..length]);
                 }
-                if self.to.is_some() {
-                    self.waiting.extend(&buffer[..length]);
-                }
+                self.waiting.extend(&buffer[..length]);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             // EIO is how a terminal says that nobody has its other side open.
@@ -58,12 +96,11 @@ impl Flow {
             Ok(length) => drop(self.waiting.drain(..length)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
-                // The reader is gone: so is our interest in what comes.
+                // The reader is gone. The container learns it as any writer to a pipe does
+                // (SIGPIPE): `rrun run alpine yes | head` must end.
                 self.waiting.clear();
+                self.from = None;
                 self.to = None;
-                if self.observer.is_none() {
-                    self.from = None;
-                }
             }
         }
     }
@@ -92,6 +129,20 @@ impl Streams {
         self
     }
 
+    /// The caller's standard input for the container's terminal.
+    #[must_use]
+    pub fn typed(self, to: OwnedFd) -> Self {
+        let mut streams = self.input(to);
+        if let Some(flow) = &mut streams.inward {
+            // /dev/null is how a caller says that nobody types: not that it has ended.
+            let kind = flow.from.as_ref().and_then(|from| node(from).ok()).map(|node| node.kind);
+            if kind.is_some_and(|kind| kind != FileType::CharacterDevice) {
+                flow.at_end = AtEnd::Typed;
+            }
+        }
+        streams
+    }
+
     /// What the container writes, for the caller's `to`.
     #[must_use]
     pub fn output(mut self, from: OwnedFd, to: BorrowedFd<'_>) -> Self {
@@ -101,7 +152,7 @@ impl Streams {
         self
     }
 
-    /// As [`Streams::output`]; `observer` sees everything, also what nobody reads any more.
+    /// As [`Streams::output`]; `observer` sees everything that comes.
     #[must_use]
     pub fn observed(mut self, from: OwnedFd, to: BorrowedFd<'_>, observer: Observer) -> Self {
         self = self.output(from, to);
@@ -230,9 +281,8 @@ fn handle(
         _ => {
             *interrupts += u32::from(number == libc::SIGINT);
             let number = if *interrupts >= INTERRUPTS_TO_END { libc::SIGKILL } else { number };
-            if let Some(signal) = Signal::from_named_raw(number) {
-                let _ = pidfd_send_signal(&running.pidfd, signal);
-            }
+            // ESRCH: it has ended already, which its pidfd will say.
+            let _ = send_signal(&running.pidfd, number);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::config::mount_option::attribute;
 use crate::config::path::RootPath;
 
 /// What is known of one source.
@@ -15,6 +16,8 @@ use crate::config::path::RootPath;
 pub struct SourceFact {
     /// Where it lies in the container's root, if it does.
     pub in_root: Option<RootPath>,
+    /// The flags of the mount that it is on, MOUNT_ATTR_*. Read only where they matter.
+    pub flags: u64,
 }
 
 /// Looks sources up. Parents are resolved once: thousands of sources often share one.
@@ -47,9 +50,14 @@ impl SourceReader {
             .strip_prefix(&self.root)
             .ok()
             .map(|inside| RootPath::clean(&inside.to_string_lossy()));
-        let fact = SourceFact { in_root };
+        let fact = SourceFact { in_root, flags: 0 };
         self.last = Some((source.to_path_buf(), fact.clone()));
         fact
+    }
+
+    /// As [`SourceReader::read`], with the flags of the mount.
+    pub fn read_with_flags(&mut self, source: &Path) -> SourceFact {
+        SourceFact { flags: mount_flags(source), ..self.read(source) }
     }
 
     fn resolve(&mut self, source: &Path) -> Option<PathBuf> {
@@ -72,6 +80,21 @@ impl SourceReader {
         self.parents.insert(parent.to_path_buf(), resolved.clone());
         resolved
     }
+}
+
+/// What statvfs(3) says of the mount that `path` is on; none if it cannot be asked.
+fn mount_flags(path: &Path) -> u64 {
+    use rustix::fs::StatVfsMountFlags as S;
+    const FLAGS: [(S, u64); 6] = [
+        (S::RDONLY, attribute::RDONLY),
+        (S::NOSUID, attribute::NOSUID),
+        (S::NODEV, attribute::NODEV),
+        (S::NOEXEC, attribute::NOEXEC),
+        (S::NOATIME, attribute::NOATIME),
+        (S::NODIRATIME, attribute::NODIRATIME),
+    ];
+    let Ok(seen) = rustix::fs::statvfs(path) else { return 0 };
+    FLAGS.iter().filter(|(bit, _)| seen.f_flag.contains(*bit)).map(|(_, flag)| flag).sum()
 }
 
 #[cfg(test)]

@@ -46,6 +46,16 @@ pub enum CompileError {
         /// The option.
         word: &'static str,
     },
+    /// A flag of the source that the container's user namespace may not clear.
+    #[error(
+        "{origin}: operation not permitted: a user namespace cannot clear {flags} of its source"
+    )]
+    Locked {
+        /// Where it stands.
+        origin: String,
+        /// The flags, in the kernel's words.
+        flags: String,
+    },
     /// A mapping for a user namespace that another process made.
     #[error("/linux/uidMappings: a user namespace that is joined by path has its mappings already")]
     MappingOfJoined,

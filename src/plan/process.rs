@@ -2,19 +2,22 @@
 
 use std::borrow::Cow;
 
-use oci_spec::runtime::{LinuxPersonalityDomain, PosixRlimitType};
+use oci_spec::runtime::{
+    LinuxPersonalityDomain, LinuxSchedulerFlag, LinuxSchedulerPolicy, PosixRlimitType, Scheduler,
+};
 
-use super::compile::{Compiler, Stdio};
+use super::compile::{Compiler, Lifetime, Stdio};
 use super::error::CompileError;
 use super::hooks;
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
-    Actor, CapabilitySets, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
+    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
 };
 use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
+use crate::sys::process::SchedulerAttributes;
 
 /// CAP_SYS_ADMIN, for what has to be done after the user is set.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -151,6 +154,10 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         let because = "raising a hard limit needs the rights still held here";
         c.push(Op::SetLimit { name, resource, soft, hard }, because);
     }
+    if let Some(scheduler) = process.scheduler() {
+        c.plan.origin_text("/process/scheduler");
+        c.push(Op::SetScheduler(attributes(scheduler)), "inherited from rrun otherwise");
+    }
     if let Some(priority) = process.io_priority() {
         c.plan.origin_text("/process/ioPriority");
         let class = priority.class() as i32 + 1;
@@ -168,6 +175,39 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         c.push(Op::SetPersonality { persona }, "the filter may forbid the call later on");
     }
     Ok(())
+}
+
+/// The scheduler of the config as the kernel takes it.
+fn attributes(scheduler: &Scheduler) -> SchedulerAttributes {
+    use LinuxSchedulerFlag as F;
+    use LinuxSchedulerPolicy as P;
+    let flag = |flag: &LinuxSchedulerFlag| match flag {
+        F::SchedResetOnFork => 0x01,
+        F::SchedFlagReclaim => 0x02,
+        F::SchedFlagDLOverrun => 0x04,
+        F::SchedFlagKeepPolicy => 0x08,
+        F::SchedFlagKeepParams => 0x10,
+        F::SchedFlagUtilClampMin => 0x20,
+        F::SchedFlagUtilClampMax => 0x40,
+    };
+    SchedulerAttributes {
+        size: 0,
+        policy: match scheduler.policy() {
+            P::SchedOther => 0,
+            P::SchedFifo => 1,
+            P::SchedRr => 2,
+            P::SchedBatch => 3,
+            P::SchedIso => 4,
+            P::SchedIdle => 5,
+            P::SchedDeadline => 6,
+        },
+        flags: scheduler.flags().iter().flatten().map(flag).sum(),
+        nice: scheduler.nice().unwrap_or(0),
+        priority: u32::try_from(scheduler.priority().unwrap_or(0)).unwrap_or(u32::MAX),
+        runtime: scheduler.runtime().unwrap_or(0),
+        deadline: scheduler.deadline().unwrap_or(0),
+        period: scheduler.period().unwrap_or(0),
+    }
 }
 
 fn capability_sets(c: &Compiler<'_>) -> Result<CapabilitySets, CompileError> {
@@ -201,6 +241,14 @@ pub(super) fn credentials(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         Op::DropBounding { keep: sets.bounding, last },
         "a set-user-id program could win back what is not removed here",
     );
+    if user.uid() != 0 {
+        let path = working_directory(c)?;
+        c.plan.origin_text("/process/cwd");
+        c.push(
+            Op::SetWorkingDirectory { path, denied: Denied::TriedLater },
+            "as root: the process may start in a directory that its user cannot search",
+        );
+    }
     c.plan.origin_text("/process/user");
     c.push(
         Op::SetUmask { mask: user.umask().unwrap_or(0o022) },
@@ -219,6 +267,13 @@ pub(super) fn credentials(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         Op::SetCapabilities { sets, also: CAP_SYS_ADMIN | CAP_SETPCAP },
         "a change of user clears the sets in force; CAP_SYS_ADMIN is kept for the filter only",
     );
+    if c.input.lifetime == Lifetime::Supervised {
+        c.plan.origin_text("default");
+        c.push(
+            Op::DieWithParent,
+            "the kernel forgets the parent-death signal when the user or the rights change",
+        );
+    }
     Ok(())
 }
 
@@ -228,7 +283,7 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let path = working_directory(c)?;
     c.plan.origin_text("/process/cwd");
     c.push(
-        Op::SetWorkingDirectory { path },
+        Op::SetWorkingDirectory { path, denied: Denied::Fails },
         "as the container's user, and checked: a path through a leaked descriptor ends outside \
          (CVE-2024-21626)",
     );

@@ -142,10 +142,36 @@ fn source(
         return Ok((source, when));
     }
     let fact = c.input.facts.sources.get(index).and_then(Option::as_ref);
+    if let Some(flags) =
+        fact.map(|fact| fact.flags).filter(|_| c.namespaces.is_own(Namespace::User))
+    {
+        refuse_locked(c, index, options, flags)?;
+    }
     if let Some(inside) = fact.and_then(|fact| fact.in_root.clone()) {
         return Ok((Source::InRoot { root: c.root, path: inside }, When::InOrder));
     }
     Ok((Source::Host(HostPath::new(path.clone())), when))
+}
+
+/// The kernel locks the flags of what a user namespace inherits. The host clones the source, so
+/// here nothing would stop a config from clearing them; it is refused as the kernel would.
+fn refuse_locked(
+    c: &Compiler<'_>,
+    index: usize,
+    options: &MountOptions,
+    flags: u64,
+) -> Result<(), CompileError> {
+    let wanted = options.below.then(options.top);
+    let locked = flags & wanted.clear & !(wanted.set & !attribute::ATIME);
+    let same_atime = flags & attribute::ATIME == wanted.set & attribute::ATIME;
+    let locked = if same_atime { locked & !attribute::ATIME } else { locked };
+    if locked == 0 {
+        return Ok(());
+    }
+    Err(CompileError::Locked {
+        origin: c.input.mount_origin(index).to_string(),
+        flags: attribute::names(locked),
+    })
 }
 
 /// The user namespace whose mapping the mount gets.

@@ -19,6 +19,7 @@ use crate::sys::bpf::Instruction;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
+use crate::sys::process::SchedulerAttributes;
 
 /// A place in the table of open descriptors. Each is made once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -315,8 +316,6 @@ pub enum Op {
     MakeNode { directory: Slot, node: NodeSpec },
     /// An empty file in a directory of ours, to mount on.
     MakeFile { directory: Slot, place: Slot, name: String },
-    /// A directory in a directory of ours, to mount on.
-    MakeDirectory { directory: Slot, name: String, mode: u32 },
     /// symlinkat.
     MakeLink { directory: Slot, name: String, target: String },
     /// A path hidden by /dev/null (file) or an empty directory (directory); absent ones skipped.
@@ -341,7 +340,7 @@ pub enum Op {
     Sync { waits: Actor, until: &'static str },
     /// A program of the user's.
     RunHook(Box<HookSpec>),
-    /// prctl(PR_SET_PDEATHSIG, SIGKILL).
+    /// prctl(PR_SET_PDEATHSIG, SIGKILL); a parent that is gone already is an error.
     DieWithParent,
     /// setsid.
     NewSession,
@@ -391,6 +390,8 @@ pub enum Op {
     SetUmask { mask: u32 },
     /// personality.
     SetPersonality { persona: u64 },
+    /// sched_setattr.
+    SetScheduler(SchedulerAttributes),
     /// ioprio_set.
     SetIoPriority { class_and_level: i32 },
     /// prctl(PR_SET_DUMPABLE, 0).
@@ -402,7 +403,7 @@ pub enum Op {
     /// capset; with `also` on top of the final sets for the steps that still need it.
     SetCapabilities { sets: CapabilitySets, also: u64 },
     /// chdir, checked to be inside the root.
-    SetWorkingDirectory { path: RootPath },
+    SetWorkingDirectory { path: RootPath, denied: Denied },
     /// prctl(PR_SET_NO_NEW_PRIVS).
     NoNewPrivileges,
     /// seccomp(SECCOMP_SET_MODE_FILTER).
@@ -430,6 +431,16 @@ pub enum LineEnds {
     Converted,
     /// Left to the outer terminal, as engines expect it.
     Plain,
+}
+
+/// What follows when the working directory may not be searched?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Denied {
+    /// It is tried again later, as another user.
+    TriedLater,
+    /// It is an error, unless an earlier step has gone there already.
+    Fails,
 }
 
 /// May the supplementary groups be set? In a user namespace that others made they may be denied.

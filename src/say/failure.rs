@@ -75,6 +75,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The failure in one line, for programs that read it.
+    pub fn one_line(&self) -> String {
+        self.to_string().replace("\n  ", "; ")
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}: {}", self.wanted, self.cause)?;

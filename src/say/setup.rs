@@ -78,14 +78,26 @@ fn step_failure(plan: &Plan, failed: &StepFailure) -> Failure {
     failure
 }
 
-/// The one line that engines look for, and the status that a shell would give.
+/// The one line that engines look for, where execve refused the program.
+pub fn exec_line(plan: &Plan, error: &SpawnError) -> Option<String> {
+    let SpawnError::Step(failed) = error else { return None };
+    let Op::Exec(spec) = &plan.steps[failed.step].op else { return None };
+    let name = spec.args.first().map_or("", String::as_str);
+    failed.words.is_empty().then(|| refused(name, failed.errno))
+}
+
+fn refused(name: &str, errno: Errno) -> String {
+    format!("exec {name}: {}", words_of(errno).to_lowercase())
+}
+
+/// What is told of a program that was not executed, and the status that a shell would give.
 fn exec_failure(plan: &Plan, failed: &StepFailure, name: &str) -> Failure {
     let status = match failed.errno {
         Errno::NOENT | Errno::NOTDIR => Status::NotFound,
         _ => Status::NotExecutable,
     };
     let cause = match failed.words.as_str() {
-        "" => format!("exec {name}: {}", words_of(failed.errno).to_lowercase()),
+        "" => refused(name, failed.errno),
         words => words.to_owned(),
     };
     Failure::new(wanted(plan, failed.step), cause).status(status)

@@ -26,7 +26,6 @@ struct Host {
     mounts: String,
     containers: Vec<String>,
     volumes: Vec<String>,
-    cgroups: Vec<PathBuf>,
     null: (u32, u32, u32),
 }
 
@@ -59,6 +58,22 @@ impl Store {
         command
     }
 
+    /// Runs the container with a fault; its cgroups are gone afterwards.
+    fn run_with(&self, fault: &str, number: usize) -> Output {
+        let cidfile = self.directory.path().join("cid");
+        let cidfile_text = cidfile.display().to_string();
+        let run = self
+            .container(&["run", "--rm", "--cidfile", &cidfile_text])
+            .env(fault, number.to_string())
+            .output()
+            .unwrap();
+        let id = fs::read_to_string(&cidfile).unwrap();
+        fs::remove_file(cidfile).unwrap();
+        assert_eq!(id.len(), 64, "{run:?}");
+        assert_eq!(cgroups(&id), Vec::<PathBuf>::new(), "after step {number}");
+        run
+    }
+
     /// A container with one of everything that storage can be.
     fn container(&self, verb: &[&str]) -> Command {
         let bind = format!("{}:/bind:ro", self.source().display());
@@ -86,24 +101,20 @@ impl Store {
             mounts: fs::read_to_string("/proc/self/mountinfo").unwrap(),
             containers: names("containers"),
             volumes: names("volumes"),
-            cgroups: cgroups(),
             null: (null.uid(), null.gid(), null.mode()),
         }
     }
 }
 
-/// The cgroups that rrun has left anywhere.
-fn cgroups() -> Vec<PathBuf> {
+/// The cgroups of a container that are left anywhere. Other tests have theirs at the same time.
+fn cgroups(id: &str) -> Vec<PathBuf> {
     let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = hierarchies
-        .map(|hierarchy| hierarchy.path().join("rrun"))
-        .chain([PathBuf::from("/sys/fs/cgroup/rrun")])
-        .filter_map(|path| fs::read_dir(path).ok())
-        .flat_map(|below| below.flatten().map(|entry| entry.path()))
-        .filter(|path| path.is_dir())
-        .collect();
-    found.sort();
-    found
+    hierarchies
+        .map(|hierarchy| hierarchy.path())
+        .chain([PathBuf::from("/sys/fs/cgroup")])
+        .map(|hierarchy| hierarchy.join("rrun").join(id))
+        .filter(|path| path.exists())
+        .collect()
 }
 
 fn text(output: &Output) -> String {
@@ -130,11 +141,7 @@ fn a_step_that_fails_leaves_nothing() {
     let steps = steps(&store);
     assert!(steps.len() > 100, "{} steps are no representative plan", steps.len());
     for (number, (_, op)) in (1..).zip(&steps) {
-        let run = store
-            .container(&["run", "--rm"])
-            .env("RRUN_FAULT_STEP", number.to_string())
-            .output()
-            .unwrap();
+        let run = store.run_with("RRUN_FAULT_STEP", number);
         let told = text(&run);
         if op == "exec" {
             assert_eq!(run.status.code(), Some(126), "{told}");
@@ -162,11 +169,7 @@ fn a_child_killed_in_a_step_leaves_nothing() {
         if actor != "child" {
             continue;
         }
-        let run = store
-            .container(&["run", "--rm"])
-            .env("RRUN_FAULT_KILL", number.to_string())
-            .output()
-            .unwrap();
+        let run = store.run_with("RRUN_FAULT_KILL", number);
         let told = text(&run);
         if op == "exec" {
             // Its phase is the program's own: a program may be killed, too.

@@ -159,7 +159,7 @@ fn idmapped_mounts() {
         mount["gidMappings"] = rows.clone();
         mount
     };
-    let early = "host:open_tree host:clone3 host:mount_setattr host:mount_setattr openat2 \
+    let early = "host:clone3 host:open_tree host:mount_setattr host:mount_setattr openat2 \
                  move_mount";
     let cases: [(&[&str], &str, &str); 3] = [
         (&["rbind", "idmap"], early, ""),
@@ -181,7 +181,7 @@ fn idmapped_mounts() {
 #[test]
 fn idmap_of_the_containers_own_user_namespace() {
     let early = |first: &str| {
-        format!("host:open_tree {first} host:mount_setattr host:mount_setattr openat2 move_mount")
+        format!("{first} host:open_tree host:mount_setattr host:mount_setattr openat2 move_mount")
     };
     let new = Case::bare().in_user_namespace();
     let joined = Case::bare().with_namespace("user", Some("/proc/1/ns/user"));

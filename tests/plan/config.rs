@@ -11,12 +11,12 @@ use crate::plan_of::Case;
 use crate::sequence::{asked_for, changes, names};
 
 /// The steps before the first that `origin` asked for.
-fn before<'a>(plan: &'a Plan, wanted: impl Fn(&Step) -> bool) -> &'a [Step] {
+fn before(plan: &Plan, wanted: impl Fn(&Step) -> bool) -> &[Step] {
     let at = plan.steps.iter().position(wanted).unwrap();
     &plan.steps[..at]
 }
 
-fn names_of_namespaces(case: Case) -> String {
+fn names_of_namespaces(case: &Case) -> String {
     let plan = case.plan();
     // What makes the mount tree begins with the way to all mounts.
     names(before(&plan, |step| matches!(step.op, Op::OpenMounts { .. })))
@@ -28,13 +28,13 @@ fn namespaces() {
     // Where mknod is EPERM, the six default devices are the host's own.
     let devices = "host:open_tree host:fstat ".repeat(6);
     let cases = [
-        ("new", Case::bare(), "host:clone3 prctl setsid".to_owned()),
+        ("new", Case::bare(), "host:clone3 prctl setsid keyctl".to_owned()),
         (
             "a user namespace",
             Case::bare().in_user_namespace(),
             format!(
-                "host:open_tree host:mount_setattr {devices}host:clone3 host:write host:write \
-                 child-waits prctl setresgid setsid"
+                "host:open_tree host:mount_setattr {devices}host:fchown host:clone3 host:write \
+                 host:write child-waits prctl setresgid setsid keyctl"
             ),
         ),
         (
@@ -42,24 +42,24 @@ fn namespaces() {
             Case::bare()
                 .with_namespace("network", Some("/run/netns/a"))
                 .with_namespace("uts", Some("/run/uts")),
-            "host:open host:open host:clone3 prctl setns setns setsid".to_owned(),
+            "host:open host:open host:clone3 prctl setns setns setsid keyctl".to_owned(),
         ),
         (
             "joined pid: others are there already",
             Case::bare().with_namespace("pid", Some("/proc/1/ns/pid")),
-            "host:open host:clone3 prctl prctl setsid".to_owned(),
+            "host:open host:clone3 prctl prctl setsid keyctl".to_owned(),
         ),
         (
             "joined user: the clone happens inside, with its ids",
             Case::bare().with_namespace("user", Some("/proc/1/ns/user")),
             format!(
                 "host:open host:open_tree host:mount_setattr {devices}host:clone3 prctl \
-                 setresgid setsid"
+                 setresgid setsid keyctl"
             ),
         ),
     ];
     for (what, case, steps) in cases {
-        assert_eq!(names_of_namespaces(case), steps, "{what}");
+        assert_eq!(names_of_namespaces(&case), steps, "{what}");
     }
 }
 
@@ -81,11 +81,21 @@ fn the_clone() {
 }
 
 /// What contradicts itself, or would act on the host, is refused with the place in the config.
+fn refused(cases: impl IntoIterator<Item = (&'static str, Case, &'static str)>) {
+    for (what, case, text) in cases {
+        let refusal = case.try_plan().map(drop).map_err(|error| error.to_string());
+        assert_eq!(refusal, Err(text.to_owned()), "{what}");
+    }
+}
+
 #[test]
-fn refusals() {
-    let hostname = "a name of its own needs a uts namespace; this one is the host's";
-    let no_uts = || without_namespace("uts");
-    let cases: [(&str, Case, &str); 15] = [
+fn what_would_reach_the_host_is_refused() {
+    refused([
+        (
+            "a read-only root without a mount namespace",
+            without_namespace("mount"),
+            "/root/readonly: it needs a mount namespace, or it would change the host",
+        ),
         (
             "offsets without a time namespace",
             Case::bare().with("/linux/timeOffsets", json!({"monotonic": {"secs": 5}})),
@@ -98,7 +108,9 @@ fn refusals() {
         ),
         (
             "mounts on the host",
-            without_namespace("mount").with_mount("it", tmpfs("/t")),
+            without_namespace("mount")
+                .with("/root/readonly", json!(false))
+                .with_mount("it", tmpfs("/t")),
             "the config has mounts and no mount namespace: they would be made on the host",
         ),
         (
@@ -106,7 +118,11 @@ fn refusals() {
             Case::bare().in_user_namespace().with_namespace("user", Some("/proc/1/ns/user")),
             "/linux/uidMappings: a user namespace that is joined by path has its mappings already",
         ),
-        ("the host's name", no_uts(), &format!("/hostname: {hostname}")),
+        (
+            "the host's name",
+            without_namespace("uts"),
+            "/hostname: a name of its own needs a uts namespace; this one is the host's",
+        ),
         (
             "a sysctl of the machine",
             sysctl("kernel.panic"),
@@ -122,6 +138,12 @@ fn refusals() {
             without_namespace("network").with("/linux/sysctl", json!({"net.ipv4.ip_forward": "1"})),
             "/linux/sysctl: net.ipv4.ip_forward is not allowed in the hosts namespace",
         ),
+    ]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    refused([
         (
             "soft above hard",
             rlimit(10, 5),
@@ -154,14 +176,10 @@ fn refusals() {
         ),
         (
             "an overlay without a mount namespace",
-            without_namespace("mount").on_layers(&["a"]),
+            without_namespace("mount").with("/root/readonly", json!(false)).on_layers(&["a"]),
             "the config has mounts and no mount namespace: they would be made on the host",
         ),
-    ];
-    for (what, case, text) in cases {
-        let refusal = case.try_plan().map(drop).map_err(|error| error.to_string());
-        assert_eq!(refusal, Err(text.to_owned()), "{what}");
-    }
+    ]);
 }
 
 fn tmpfs(target: &str) -> Value {
@@ -198,7 +216,7 @@ fn twice(kind: &str) -> Case {
 /// Without a mount namespace there is chroot and nothing else.
 #[test]
 fn no_mount_namespace() {
-    let plan = without_namespace("mount").plan();
+    let plan = without_namespace("mount").with("/root/readonly", json!(false)).plan();
     assert_eq!(names(asked_for(&plan, "/root")), "open fchdir chroot");
 }
 
@@ -260,7 +278,8 @@ fn root_propagation() {
 /// Each kernel is asked in the way that it knows; the root ends as one attached tree.
 #[test]
 fn overlay_roots() {
-    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create fsmount open \
+    let options = "fsconfig:source fsconfig:redirect_dir fsconfig:metacopy fsconfig:index create \
+                   fsmount open \
                    move_mount";
     let cases: [((u32, u32), &[&str], String); 4] = [
         (

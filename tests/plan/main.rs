@@ -13,3 +13,4 @@ mod plan_of;
 mod reasons;
 mod schema;
 mod sequence;
+mod trace;

@@ -35,6 +35,10 @@ fn bind(source: &str, target: &str, options: &[&str]) -> Value {
     json!({"destination": target, "type": "bind", "source": source, "options": options})
 }
 
+fn tmpfs(target: &str, options: &[&str]) -> Value {
+    json!({"destination": target, "type": "tmpfs", "source": "t", "options": options})
+}
+
 /// `path type flags propagation`, one a mount, below the root.
 fn shown(case: &Case) -> Result<Vec<String>, ModelError> {
     let expected = outcome(&case.plan(), &host())?;
@@ -86,7 +90,6 @@ fn binds() {
 /// Lookups see what was mounted before, and what is mounted twice lies on top of itself.
 #[test]
 fn order() {
-    let tmpfs = |target: &str, options: &[&str]| json!({"destination": target, "type": "tmpfs", "source": "t", "options": options});
     let below = Case::bare()
         .with_mount("it", tmpfs("/t", &["ro", "nosuid"]))
         .with_mount("it", bind("/src", "/t/x", &["bind"]))
@@ -108,7 +111,6 @@ fn order() {
 /// What is attached below a shared mount is shared; a slave needs somebody to be a slave of.
 #[test]
 fn propagation() {
-    let tmpfs = |target: &str, options: &[&str]| json!({"destination": target, "type": "tmpfs", "source": "t", "options": options});
     let case = Case::bare()
         .with_mount("it", tmpfs("/s", &["shared"]))
         .with_mount("it", tmpfs("/s/below", &[]))
@@ -120,6 +122,10 @@ fn propagation() {
     );
     let unbindable = case.with_mount("it", bind("/x", "/again", &["rbind"])).source_in_root("/u");
     assert!(matches!(shown(&unbindable), Err(ModelError::Unbindable { .. })));
+    let below = Case::bare()
+        .with_mount("it", tmpfs("/s", &["shared"]))
+        .with_mount("it", tmpfs("/s/u", &["unbindable"]));
+    assert!(matches!(shown(&below), Err(ModelError::Unbindable { .. })));
     let events = Case::bare()
         .with_mount("it", bind("/src", "/t", &["bind", "shared"]))
         .with_mount("it", tmpfs("/t/a", &[]));

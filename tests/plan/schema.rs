@@ -23,30 +23,50 @@ fn snake_case(name: &str) -> String {
     text
 }
 
+/// Everything that the files of the room `plan` define.
+fn items_of_plan() -> Vec<syn::Item> {
+    let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let paths = std::fs::read_dir(room).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .flat_map(|path| syn::parse_file(&std::fs::read_to_string(path).unwrap()).unwrap().items)
+        .collect()
+}
+
+/// The name of a type; of a box, that of what is in it.
+fn last_name(of: &syn::Type) -> String {
+    let syn::Type::Path(path) = of else { panic!("a type without a name") };
+    let last = path.path.segments.last().unwrap();
+    match &last.arguments {
+        syn::PathArguments::AngleBracketed(inner) => match inner.args.first() {
+            Some(syn::GenericArgument::Type(inner)) => last_name(inner),
+            _ => last.ident.to_string(),
+        },
+        _ => last.ident.to_string(),
+    }
+}
+
 /// The operations of the code with their fields; those that hold a struct have its fields.
 fn operations() -> BTreeMap<String, BTreeSet<String>> {
-    let file = syn::parse_file(&read("src/plan/step.rs")).unwrap();
+    let items = items_of_plan();
     let names = |fields: &syn::Fields| -> BTreeSet<String> {
         fields.iter().filter_map(|field| Some(field.ident.as_ref()?.to_string())).collect()
     };
     let mut structs = BTreeMap::new();
     let mut found = BTreeMap::new();
-    for item in &file.items {
+    for item in &items {
         if let syn::Item::Struct(item) = item {
             structs.insert(item.ident.to_string(), names(&item.fields));
         }
     }
-    for item in &file.items {
+    for item in &items {
         let syn::Item::Enum(item) = item else { continue };
         if item.ident != "Op" {
             continue;
         }
         for variant in &item.variants {
             let fields = match &variant.fields {
-                syn::Fields::Unnamed(inner) => {
-                    let syn::Type::Path(path) = &inner.unnamed[0].ty else { panic!() };
-                    structs[&path.path.segments.last().unwrap().ident.to_string()].clone()
-                }
+                syn::Fields::Unnamed(inner) => structs[&last_name(&inner.unnamed[0].ty)].clone(),
                 named => names(named),
             };
             found.insert(snake_case(&variant.ident.to_string()), fields);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub const RRUN_OCI: &str = env!("CARGO_BIN_EXE_rrun-oci");
 
 /// The busybox programs that containers use.
-const PROGRAMS: &str = "sh ash cat ls stat mount umount mkdir rmdir touch rm ln readlink mknod \
+const PROGRAMS: &str = "sh ash echo cat ls stat mount umount mkdir rmdir touch rm ln readlink mknod \
     chmod chown id hostname env true false sleep kill test head tail grep wc seq find cp dd tr \
     printf stty tty sync date cut sort od mountpoint ip ulimit nproc ps setsid expr dirname \
     basename awk sed tee getopt uname df mkfifo ipcs xargs printenv whoami usleep pidof";
@@ -193,7 +193,7 @@ impl Bundle {
     pub fn host_command(&self, script: &str) -> Command {
         self.write();
         let mut command = Command::new("timeout");
-        command.args(["-k", "5", "60", "unshare", "--mount", "--propagation", "private"]);
+        command.args(["-s", "KILL", "60", "unshare", "--mount", "--propagation", "private"]);
         command.args(["bash", "-c", script]).stdin(Stdio::null());
         self.environment(&mut command);
         command
@@ -228,7 +228,10 @@ impl Drop for Bundle {
         assert!(left.is_empty(), "processes that are left: {left:?}");
         let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!own.contains(name), "a mount is left on the host:\n{own}");
-        let state: Vec<_> = std::fs::read_dir(self.path("state")).into_iter().flatten().collect();
+        let state = std::fs::read_dir(self.path("state")).into_iter().flatten();
+        let state: Vec<_> = state.map(|entry| entry.unwrap().file_name()).collect();
+        // Compiled filters are kept.
+        let state: Vec<_> = state.iter().filter(|name| *name != ".seccomp").collect();
         assert!(state.is_empty(), "state is left: {state:?}");
         let hierarchies = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
         let cgroups: Vec<PathBuf> = hierarchies

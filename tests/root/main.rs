@@ -11,11 +11,23 @@ mod harness;
 mod support;
 
 mod bind;
+mod capabilities;
 mod devices;
+mod execution;
+mod hooks;
 mod idmap;
+mod keys;
 mod many;
+mod model;
 mod namespaces;
+mod no_mounts;
+mod process;
 mod propagation;
+mod signals;
+mod sysctl;
 mod targets;
+mod terminal;
 mod tmpfs;
+#[cfg(feature = "containers")]
+mod trace;
 mod user_namespace;

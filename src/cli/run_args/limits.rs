@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::refusal::{invalid, refused};
 use crate::config::capability::{self, CapabilitySet};
 use crate::config::nearest::nearest;
+use crate::config::seccomp::profile::{self, Host};
 use crate::config::size::parse_bytes;
 use crate::container::options::{Limits, Ulimit};
 use crate::say::failure::Failure;
@@ -95,7 +96,7 @@ fn shm_size(text: &str) -> Result<Option<u64>, Failure> {
 fn memory(text: &str) -> Result<Option<u64>, Failure> {
     match parse_bytes(text).map_err(|e| invalid("-m, --memory", text, e))? {
         0 => Ok(None),
-        ..MIN_MEMORY => {
+        1..MIN_MEMORY => {
             Err(refused(&format!("--memory {text}"), "Minimum memory limit allowed is 6MB"))
         }
         bytes => Ok(Some(bytes)),
@@ -118,7 +119,7 @@ fn nano_cpus(text: &str) -> Result<Option<u64>, Failure> {
     let nano: u64 = format!("{whole}{fraction:0<9}").parse().map_err(|_| no_number())?;
     match nano {
         0 => Ok(None),
-        ..10_000_000 => Err(wrong("the least is 0.01".into())),
+        1..10_000_000 => Err(wrong("the least is 0.01".into())),
         nano => Ok(Some(nano)),
     }
 }
@@ -192,7 +193,7 @@ fn security(words: &[String]) -> Result<Vec<String>, Failure> {
             ("no-new-privileges", "false") => String::new(),
             ("seccomp", "unconfined") => "seccomp=unconfined".into(),
             ("seccomp", "builtin") => String::new(),
-            ("seccomp", path) if !path.is_empty() => format!("seccomp={}", profile(path)?),
+            ("seccomp", path) if !path.is_empty() => format!("seccomp={}", read_profile(path)?),
             // Nothing of the kind is set, so there is nothing to switch off.
             ("apparmor", "unconfined") | ("label", "disable") => String::new(),
             ("no-new-privileges", _) => {
@@ -220,15 +221,17 @@ fn security(words: &[String]) -> Result<Vec<String>, Failure> {
 }
 
 /// A profile is kept in the container's record, so that its file may change or go.
-fn profile(path: &str) -> Result<String, Failure> {
+fn read_profile(path: &str) -> Result<String, Failure> {
     let failed = |e: &dyn std::fmt::Display| {
         let cause = format!("opening seccomp profile ({path}) failed: {e}");
         refused(&format!("--security-opt seccomp={path}"), cause)
     };
     let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| failed(&e))?;
-    if value.get("defaultAction").is_none() {
-        return Err(failed(&"it has no defaultAction"));
+    // Between them they have every rule of the profile.
+    let (most, least) = (CapabilitySet::all(63), CapabilitySet::EMPTY);
+    for (capabilities, kernel) in [(most, (u32::MAX, 0)), (least, (0, 0))] {
+        profile::parse(&text, Host { capabilities, kernel }).map_err(|e| failed(&e))?;
     }
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| failed(&e))?;
     Ok(value.to_string())
 }

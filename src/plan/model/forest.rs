@@ -71,6 +71,19 @@ impl Forest {
         self.nodes[mount].mount.peers.shared && !self.nodes[mount].alone
     }
 
+    /// do_move_mount: an unbindable mount cannot be put below a shared one, where it might have to
+    /// be copied to peers.
+    pub(super) fn takes(&self, place: &Place, tree: usize) -> bool {
+        let (mount, _) = self.topmost(place.clone());
+        !self.nodes[mount].mount.peers.shared || !self.has_unbindable(tree)
+    }
+
+    fn has_unbindable(&self, top: usize) -> bool {
+        let node = &self.nodes[top];
+        node.mount.peers.unbindable
+            || node.children.iter().any(|(_, child)| self.has_unbindable(*child))
+    }
+
     /// move_mount: below a shared mount all of the tree becomes shared.
     pub(super) fn attach(&mut self, tree: usize, place: Place) {
         let (mount, inside) = self.topmost(place);

@@ -5,7 +5,8 @@
 //!
 //! Left out, because a plan does not know them: symbolic links in paths, what is in the file
 //! systems (so a hidden path may have been skipped), and what hooks mount. What it cannot follow
-//! it refuses: a mount on one that has peers appears at theirs as well.
+//! it refuses: a mount on one that has peers appears at theirs as well. Kernels differ in whether a
+//! new mount namespace's copy of an unbindable mount is one; here it is.
 
 mod forest;
 pub mod mount;
@@ -31,8 +32,8 @@ pub enum ModelError {
         /// The slot.
         slot: u32,
     },
-    /// The kernel would refuse to copy this mount.
-    #[error("step {step}: an unbindable mount cannot be cloned")]
+    /// The kernel would refuse this (EINVAL).
+    #[error("step {step}: an unbindable mount can neither be cloned nor go below a shared one")]
     Unbindable {
         /// The step, from 1.
         step: usize,
@@ -191,6 +192,9 @@ impl Model {
     fn attach(&mut self, tree: usize, place: Place) -> Result<(), ModelError> {
         if self.forest.has_peers(&place) {
             return Err(ModelError::Events { step: self.number });
+        }
+        if !self.forest.takes(&place, tree) {
+            return Err(ModelError::Unbindable { step: self.number });
         }
         self.forest.attach(tree, place);
         Ok(())

@@ -221,7 +221,7 @@ pub fn supervise(
             streams.inward = None;
         }
         if signalled {
-            while let Some(signal) = signals.next() {
+            while let Some(signal) = signals.take() {
                 handle(signal, running, &mut interrupts, (signals, terminal));
             }
         }

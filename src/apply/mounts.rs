@@ -7,10 +7,9 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::outcome::{Fault, Outcome, Taken};
 use super::pin::{self, Last};
-use super::report::Taken;
 use super::table::Table;
-use super::{Fault, Outcome};
 use crate::config::mount_option::attribute;
 use crate::config::path::{HostPath, RootPath};
 use crate::plan::step::{Change, Missing, NodeKind, NodeSpec, Op, Parameter, Slot, Source};

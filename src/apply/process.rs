@@ -8,9 +8,8 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitOptions};
 
-use super::report::Taken;
+use super::outcome::{Fault, Outcome, Taken};
 use super::table::Table;
-use super::{Fault, Outcome};
 use crate::config::path::{HostPath, RootPath};
 use crate::plan::step::{CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec};
 use crate::sys::credentials::{self as sys, Capabilities};

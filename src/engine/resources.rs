@@ -14,8 +14,8 @@ use crate::config::cgroup::limits::{self, CgroupWrite, LimitError};
 use crate::config::cgroup::path::{CgroupPath, CgroupPathError};
 use crate::config::cgroup::site::{Site, sites};
 use crate::facts::cgroup::may_make;
-use crate::plan::cgroup::{CgroupDirectory, CgroupRequest};
 use crate::plan::compile::Input;
+use crate::plan::input::{CgroupDirectory, CgroupRequest};
 use crate::plan::step::{DeviceProgram, Program};
 
 /// Why a config asks for what this host cannot give.

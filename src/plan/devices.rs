@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 
-use super::compile::Compiler;
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::step::{Missing, NodeKind, NodeSpec, Op, Slot, SlotKind, Source};
 use crate::config::path::{HostPath, RootPath};

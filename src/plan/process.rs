@@ -6,9 +6,10 @@ use oci_spec::runtime::{
     LinuxPersonalityDomain, LinuxSchedulerFlag, LinuxSchedulerPolicy, PosixRlimitType, Scheduler,
 };
 
-use super::compile::{Compiler, Lifetime, Stdio};
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::hooks;
+use super::input::{Lifetime, Stdio};
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
     Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,

@@ -1,7 +1,8 @@
 //! The container's root: taken from the host or assembled, made ours, and entered.
 
-use super::compile::{Compiler, OverlayDirectories, RootSource};
+use super::compiler::Compiler;
 use super::error::CompileError;
+use super::input::{OverlayDirectories, RootSource};
 use super::step::{Change, Op, Parameter, SlotKind, Source};
 use crate::config::mount_option::{Attributes, attribute};
 use crate::config::path::HostPath;
@@ -114,12 +115,12 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
         ));
     }
     steps.push((
-        Op::Configure { context, key: "source".into(), value: super::cgroup::text("overlay") },
+        Op::Configure { context, key: "source".into(), value: super::filesystem::text("overlay") },
         "the name that mountinfo shows for it",
     ));
     for key in ["redirect_dir", "metacopy", "index"] {
         steps.push((
-            Op::Configure { context, key: key.into(), value: super::cgroup::text("off") },
+            Op::Configure { context, key: key.into(), value: super::filesystem::text("off") },
             "the layers must stay readable as plain directories, whatever the module's defaults are",
         ));
     }

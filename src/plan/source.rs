@@ -2,9 +2,10 @@
 
 use oci_spec::runtime::Mount;
 
-use super::compile::{Compiler, MountNote};
+use super::compiler::Compiler;
 use super::error::CompileError;
-use super::mounts::Target;
+use super::filesystem::Target;
+use super::input::MountNote;
 use super::namespaces::ranges;
 use super::step::{Change, IdRange, Missing, Op, Slot, SlotKind, Source};
 use crate::config::mount_option::{Attributes, MountOptions, Reach, attribute};

@@ -17,6 +17,8 @@ pub mod seccomp;
 pub mod spawn;
 pub mod start;
 pub mod stub;
+#[cfg(feature = "fault-injection")]
+pub mod test_hook;
 
 pub use rustix::io::{Errno, Result};
 

@@ -39,7 +39,7 @@ fn slot_of(joined: &[(Namespace, Slot)], kind: Namespace) -> Option<Slot> {
 pub(super) fn clone_child(
     c: &mut Compiler<'_>,
     joined: &[(Namespace, Slot)],
-    cgroup: cgroup::Prepared,
+    cgroup: &cgroup::Prepared,
 ) -> Result<(), CompileError> {
     let time_offsets = time_offsets(c)?;
     let entered = entered_before(c, joined);

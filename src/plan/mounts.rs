@@ -167,16 +167,18 @@ pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
         Op::MountDetached { context, tree: empty, attributes: attribute::RDONLY },
         "read-only from the start; nobody can see it yet",
     );
-    let place = c.plan.slot(SlotKind::Place);
-    c.push(
-        Op::OpenPlace { place, path: HostPath::new("/") },
-        "a place that the new root will cover and that goes away with the old one",
-    );
-    c.push(
-        Op::Attach { tree: empty, place },
-        "before Linux 6.15 only an attached tree can be cloned",
-    );
-    c.covers += 1;
+    if !c.input.facts.kernel.clones_detached_trees() {
+        let place = c.plan.slot(SlotKind::Place);
+        c.push(
+            Op::OpenPlace { place, path: HostPath::new("/") },
+            "a place that the new root will cover and that goes away with the old one",
+        );
+        c.push(
+            Op::Attach { tree: empty, place },
+            "before Linux 6.15 only an attached tree can be cloned",
+        );
+        c.covers += 1;
+    }
     Some(Masks { null, empty })
 }
 

@@ -298,6 +298,7 @@ fn has_path(op: &Op) -> bool {
         | O::SetUmask { .. }
         | O::SetPersonality { .. }
         | O::SetIoPriority { .. }
+        | O::SetScheduler(_)
         | O::NotDumpable
         | O::DropBounding { .. }
         | O::SetUser { .. }

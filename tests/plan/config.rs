@@ -337,15 +337,19 @@ fn the_topmost_layer_comes_first() {
 /// hidden paths come after all mounts, and then those that are made read-only.
 #[test]
 fn hidden_paths() {
-    let plan = Case::bare()
-        .with("/linux/maskedPaths", json!(["/proc/kcore", "/a"]))
-        .with("/linux/readonlyPaths", json!(["/proc/sys"]))
-        .with_mount("it", tmpfs("/t"))
-        .plan();
-    assert_eq!(
-        names(asked_for(&plan, "/linux/maskedPaths")),
-        "open fstat fsopen fsconfig:source fsconfig:nr_inodes create fsmount open move_mount"
-    );
+    let on = |version| {
+        Case::bare()
+            .on(version)
+            .with("/linux/maskedPaths", json!(["/proc/kcore", "/a"]))
+            .with("/linux/readonlyPaths", json!(["/proc/sys"]))
+            .with_mount("it", tmpfs("/t"))
+            .plan()
+    };
+    let made = "open fstat fsopen fsconfig:source fsconfig:nr_inodes create fsmount";
+    assert_eq!(names(asked_for(&on((6, 15)), "/linux/maskedPaths")), made);
+    // Before that only an attached tree can be cloned.
+    let plan = on((6, 14));
+    assert_eq!(names(asked_for(&plan, "/linux/maskedPaths")), format!("{made} open move_mount"));
     let at = |origin: &str| plan.steps.iter().position(|s| s.origin.to_string() == origin);
     let order = [
         "/linux/maskedPaths",

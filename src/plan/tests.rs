@@ -302,7 +302,6 @@ fn has_path(op: &Op) -> bool {
         | O::NotDumpable
         | O::DropBounding { .. }
         | O::SetUser { .. }
-        | O::SetScheduler(_)
         | O::SetCapabilities { .. }
         | O::NoNewPrivileges
         | O::LoadSeccomp { .. } => false,

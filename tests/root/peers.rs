@@ -72,7 +72,7 @@ fn agreed(mount: &Mount) -> bool {
     // so does the order of covers. That they are hidden is asked of the kernel by other tests.
     let hidden = |path: &&str| target == *path;
     let covers = rrun::config::default_spec::MASKED_PATHS;
-    !covers.iter().any(|path| hidden(&path)) && target != "/dev/console"
+    !covers.iter().any(|path| hidden(path)) && target != "/dev/console"
 }
 
 /// Runs the bundle by `runtime` in the sandbox that is around us.
@@ -213,8 +213,10 @@ fn same_as_crun_and_runc() {
     restricted.config["linux"]["sysctl"] =
         json!({"kernel.msgmax": "4096", "net.ipv4.ip_forward": "1"});
     restricted.config["linux"]["devices"] = json!([
-        {"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8},
-        {"path": "/dev/fifo", "type": "p", "major": 0, "minor": 0, "fileMode": 0o600, "uid": 0, "gid": 0},
+        {"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640,
+            "uid": 7, "gid": 8},
+        {"path": "/dev/fifo", "type": "p", "major": 0, "minor": 0, "fileMode": 0o600,
+            "uid": 0, "gid": 0},
     ]);
     restricted.config["hostname"] = json!("another");
 

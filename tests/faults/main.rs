@@ -34,12 +34,13 @@ impl Store {
         let directory = tempfile::tempdir().unwrap();
         let store = Self { directory };
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("rootfs-fixtures/alpine");
-        let tar = Command::new(fixture).stdout(Stdio::piped()).spawn().unwrap();
+        let mut tar = Command::new(fixture).stdout(Stdio::piped()).spawn().unwrap();
         let import = store
             .rrun(&["import", "-c", "VOLUME /var/anonymous", "-", "alpine"])
-            .stdin(tar.stdout.unwrap())
+            .stdin(tar.stdout.take().unwrap())
             .output()
             .unwrap();
+        assert!(tar.wait().unwrap().success());
         assert!(import.status.success(), "{import:?}");
         fs::create_dir(store.source()).unwrap();
         let created = store.rrun(&["volume", "create", "data"]).output().unwrap();

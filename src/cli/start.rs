@@ -2,6 +2,8 @@
 
 use super::foreground::{self, Trace};
 use super::{Context, Outcome};
+use crate::container::ContainerError;
+use crate::container::record::Status as ContainerStatus;
 use crate::container::start::Stdin;
 use crate::container::store::ContainerStore;
 use crate::say::failure::{Failure, Status};
@@ -36,6 +38,9 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     }
     let containers = ContainerStore::open(&cx.store).map_err(|e| failed(&e))?;
     let container = containers.find(&cmd.container).map_err(|e| failed(&e))?;
+    if container.state.status == ContainerStatus::Running {
+        return Err(failed(&ContainerError::RunningAlready(cmd.container.clone())));
+    }
     let options = &container.record.options;
     let stdin = if cmd.interactive && options.interactive { Stdin::Passed } else { Stdin::Null };
     let trace = if cmd.trace { Trace::Shown } else { Trace::Hidden };

@@ -18,6 +18,7 @@ pub mod log;
 mod mounts;
 pub mod name;
 pub mod options;
+mod orphan;
 mod propagation;
 pub mod record;
 pub mod remove;

@@ -66,6 +66,7 @@ pub fn remove(
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(taken) = take_out(store, container, volumes)? {
+            super::orphan::clear(container);
             return taken.delete();
         }
         match force {

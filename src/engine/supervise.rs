@@ -278,6 +278,11 @@ fn handle(
             go_on(running, terminal);
         }
         libc::SIGCONT => go_on(running, terminal),
+        // The caller's terminal is gone, and nobody can reach the container any more. Its first
+        // process would ignore the signal.
+        libc::SIGHUP if terminal.is_some() => {
+            let _ = send_signal(&running.pidfd, libc::SIGKILL);
+        }
         _ => {
             *interrupts += u32::from(number == libc::SIGINT);
             let number = if *interrupts >= INTERRUPTS_TO_END { libc::SIGKILL } else { number };

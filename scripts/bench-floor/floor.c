@@ -4,8 +4,9 @@
  *
  * One clone with all namespaces (but user), the seven standard mounts with the new mount API and
  * targets pinned by openat2, six device nodes, masked and read-only paths, a read-only root,
- * pivot_root, three capabilities, exec. With --cgroup also a cgroup with a device filter. No
- * JSON, no state, no words for people: what a runtime takes beyond this is its own.
+ * pivot_root, the loopback up, three capabilities, exec. With --cgroup also a cgroup with a filter
+ * that says what the default device rules say. No JSON, no state, no words for people: what a
+ * runtime takes beyond this is its own.
  *
  * --binds FILE: lines "SOURCE TARGET"; a TARGET is below ROOTFS and exists.
  */
@@ -19,6 +20,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,8 +28,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -247,6 +251,14 @@ static void run_command(void)
     die("exec");
 }
 
+static void loopback_up(void)
+{
+    struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+    int any = sure(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+    sure(ioctl(any, SIOCSIFFLAGS, &loopback), "lo up");
+    close(any);
+}
+
 static void child(void)
 {
     struct mount_attr slave = { .propagation = MS_SLAVE_FLAG };
@@ -254,6 +266,7 @@ static void child(void)
     struct rlimit files = { 1024, 1024 };
 
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "_ses.floor", 0, 0, 0);
+    loopback_up();
     sure(sethostname("runc", 4), "sethostname");
     setrlimit(RLIMIT_NOFILE, &files);
     sure(syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof slave), "slave");
@@ -277,9 +290,24 @@ static void child(void)
 
 static void attach_device_filter(int directory)
 {
-    struct bpf_insn allow_all[] = { { .code = 0xb7, .dst_reg = 0, .imm = 1 }, { .code = 0x95 } };
-    union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = 2 };
-    load.insns = (uintptr_t) allow_all;
+    enum { LOAD = 0x61, MOVE = 0xb7, COPY = 0xbf, AND = 0x57, SHIFT = 0x77, SHIFT32_BY = 0x7c,
+           JUMP = 0x05, IF_EQUAL = 0x15, UNLESS_EQUAL = 0x55, IF_GREATER = 0x25, EXIT = 0x95 };
+#define DO(operation, target, source, distance, constant) \
+    { .code = operation, .dst_reg = target, .src_reg = source, .off = distance, .imm = constant }
+    /* Character devices 136:*, 5:0 to 5:2, and 1:3, 5, 7, 8, 9; else mknod only. */
+    struct bpf_insn rules[] = {
+        DO(LOAD, 2, 1, 0, 0), DO(LOAD, 3, 1, 4, 0), DO(LOAD, 4, 1, 8, 0),
+        DO(COPY, 5, 2, 0, 0), DO(AND, 5, 0, 0, 0xffff), DO(UNLESS_EQUAL, 5, 0, 10, 2),
+        DO(IF_EQUAL, 3, 0, 13, 136), DO(UNLESS_EQUAL, 3, 0, 2, 5),
+        DO(IF_GREATER, 4, 0, 7, 2), DO(JUMP, 0, 0, 10, 0),
+        DO(UNLESS_EQUAL, 3, 0, 5, 1), DO(IF_GREATER, 4, 0, 4, 31), DO(MOVE, 5, 0, 0, 0x3a8),
+        DO(SHIFT32_BY, 5, 4, 0, 0), DO(AND, 5, 0, 0, 1), DO(UNLESS_EQUAL, 5, 0, 4, 0),
+        DO(SHIFT, 2, 0, 0, 16), DO(AND, 2, 0, 0, 6), DO(MOVE, 0, 0, 0, 0),
+        DO(UNLESS_EQUAL, 2, 0, 1, 0), DO(MOVE, 0, 0, 0, 1), DO(EXIT, 0, 0, 0, 0),
+    };
+    union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE };
+    load.insn_cnt = sizeof rules / sizeof *rules;
+    load.insns = (uintptr_t) rules;
     load.license = (uintptr_t) "GPL";
     int program = sure(syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load), "bpf load");
     union bpf_attr link = { .target_fd = directory, .attach_type = BPF_CGROUP_DEVICE };

@@ -7,14 +7,35 @@ release_directory() {
     say "${CARGO_TARGET_DIR:-target}/$host/release"
 }
 
-# build_release: rrun with all it has; rrun-oci apart, with nothing of images and containers.
-build_release() {
-    local host
+# build_release_of rrun|rrun-oci: rrun with all it has; rrun-oci apart, with nothing of images and
+# containers, and with what a run calls side by side (scripts/order).
+build_release_of() {
+    local host options=() linking=()
     host=$(rustc -vV | sed -n 's/^host: //p')
-    local -x RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+    # docs/performance.md says what a fixed address is worth. The list of functions has their
+    # names as the newer mangling writes them, which hold no hash of a function.
+    local -x RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static \
+-C relocation-model=static -C symbol-mangling-version=v0"
     local -x LIBSECCOMP_LINK_TYPE=static
     local -x LIBSECCOMP_LIB_PATH
     LIBSECCOMP_LIB_PATH=$(library_directory)
-    cargo build --release --locked --target "$host" --bin rrun
-    cargo build --release --locked --target "$host" --no-default-features --bin rrun-oci
+    if [ "$1" = rrun-oci ]; then
+        options=(--no-default-features)
+        linking=(-C "link-arg=-Wl,-T,$(often)")
+    fi
+    cargo rustc --release --locked --target "$host" "${options[@]}" --bin "$1" -- "${linking[@]}"
+}
+
+# often: the list of functions, under a name that changes with it, because cargo compares names.
+often() {
+    local sum list
+    sum=$(cksum < scripts/lib/often.ld)
+    list=${CARGO_TARGET_DIR:-$PWD/target}/often-${sum%% *}.ld
+    cp scripts/lib/often.ld "$list"
+    say "$list"
+}
+
+build_release() {
+    build_release_of rrun
+    build_release_of rrun-oci
 }

@@ -84,7 +84,7 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
             Ok(Taken::Done)
         }
         Op::SetPersonality { persona } => done(process::set_personality(*persona)),
-        Op::SetScheduler(attributes) => done(process::set_scheduler(*attributes)),
+        Op::SetScheduler(attributes) => done(crate::sys::scheduler::set_scheduler(**attributes)),
         Op::SetIoPriority { class_and_level } => done(process::set_io_priority(*class_and_level)),
         Op::NotDumpable => done(sys::set_dumpable(false)),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
@@ -118,7 +118,7 @@ fn new_session() -> Outcome {
 }
 
 fn new_session_keyring() -> Outcome {
-    match process::join_session_keyring(c"rrun") {
+    match process::new_session_keyring() {
         Ok(()) => Ok(Taken::Done),
         // A kernel without keys, or a filter around us, gives nothing that could leak.
         Err(Errno::NOSYS | Errno::PERM) => Ok(Taken::NotPermitted),

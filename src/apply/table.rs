@@ -20,17 +20,20 @@ struct Entry {
 pub struct Table {
     entries: Vec<Option<Entry>>,
     /// For each slot the step after which this side needs it no more.
-    last_use: Vec<usize>,
-    /// For each step the slots whose last use it is; most have one or none.
-    ends: Vec<Vec<u32>>,
+    last_use: Vec<u32>,
+    /// The slots, in the order of their last uses.
+    ends: Vec<u32>,
+    /// How many of `ends` are over.
+    over: usize,
 }
 
 impl Table {
     /// The table of `actor` for `plan`. What the host opens early is the child's too.
     pub fn new(plan: &Plan, actor: Actor) -> Self {
-        let clone = plan.steps.iter().position(|step| matches!(step.op, Op::Clone(_)));
+        let mut steps = (0u32..).zip(&plan.steps);
+        let clone = steps.find(|(_, step)| matches!(step.op, Op::Clone(_))).map(|(index, _)| index);
         let mut last_use = vec![0; plan.slots.len()];
-        for (index, step) in plan.steps.iter().enumerate() {
+        for (index, step) in (0u32..).zip(&plan.steps) {
             // What the child will use the host keeps open until the child has inherited it.
             let needed_at = match clone {
                 Some(clone) if step.actor != actor && actor == Actor::Host => clone,
@@ -41,15 +44,11 @@ impl Table {
                 *last = needed_at.max(*last);
             }
         }
-        let mut table =
-            Self { entries: Vec::new(), last_use, ends: vec![Vec::new(); plan.steps.len()] };
-        table.entries.resize_with(plan.slots.len(), || None);
-        for (slot, &step) in (0u32..).zip(&table.last_use) {
-            if let Some(ends) = table.ends.get_mut(step) {
-                ends.push(slot);
-            }
-        }
-        table
+        let mut ends: Vec<u32> = (0u32..).take(last_use.len()).collect();
+        ends.sort_unstable_by_key(|&slot| last_use[slot as usize]);
+        let mut entries = Vec::new();
+        entries.resize_with(plan.slots.len(), || None);
+        Self { entries, last_use, ends, over: 0 }
     }
 
     /// Puts a descriptor into its slot.
@@ -82,8 +81,13 @@ impl Table {
 
     /// Closes what no step after `index` needs on this side.
     pub fn close_unused_after(&mut self, index: usize) {
-        for slot in std::mem::take(&mut self.ends[index]) {
+        // Nothing is freed on the way: the child's memory is shared with its parent's until one of
+        // them writes to it.
+        while let Some(&slot) = self.ends.get(self.over)
+            && self.last_use[slot as usize] as usize <= index
+        {
             self.entries[slot as usize] = None;
+            self.over += 1;
         }
     }
 
@@ -97,7 +101,7 @@ impl Table {
     /// Closes what the host opened for the child only.
     pub fn close_inherited(&mut self, clone_step: usize) {
         for (entry, &last) in self.entries.iter_mut().zip(&self.last_use) {
-            if last <= clone_step {
+            if last as usize <= clone_step {
                 *entry = None;
             }
         }

@@ -1,9 +1,9 @@
 //! `rrun-oci`: the command line that engines call, on rrun's core.
 //!
 //! It has `run` and `spec` so far.
+#![no_main]
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use rrun::config::cgroup::path::CgroupPath;
@@ -13,6 +13,7 @@ use rrun::engine::bundle::{self, Bundle, Surroundings};
 use rrun::engine::state::Claim;
 use rrun::facts::Kernel;
 use rrun::say::setup;
+use rrun::sys::process::exit_now;
 
 /// A container runtime for OCI bundles, whose subject is storage mounts
 #[derive(Parser)]
@@ -49,7 +50,9 @@ struct Spec {
     bundle: PathBuf,
 }
 
-fn main() -> ExitCode {
+rrun::program!(start);
+
+fn start() -> i32 {
     let command_line = CommandLine::parse();
     let outcome = match &command_line.verb {
         Verb::Run(run) => run_bundle(&command_line.root, run),
@@ -57,11 +60,11 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
-        ExitCode::from(1)
+        1
     })
 }
 
-fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
+fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
     let id: ContainerId = run.id.parse().map_err(|e| format!("{e}"))?;
     let kernel = Kernel::probe().map_err(|e| e.to_string())?;
     let directory = run
@@ -83,11 +86,14 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
     };
     let plan =
         bundle::plan_of(&bundle, surroundings).map_err(|e| format!("cannot run {id}: {e}"))?;
-    let _claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
+    let claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {
             ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            Ok(ExitCode::from(ended.status))
+            drop(claim);
+            // Here, so that what is left goes with the process: to free it piece by piece, on
+            // pages that are shared with the child, costs more than to end.
+            exit_now(ended.status.into())
         }
         Err(error) => match setup::exec_line(&plan, &error) {
             // The one failure that engines want without a word of ours around it.
@@ -100,7 +106,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<ExitCode, String> {
     }
 }
 
-fn write_spec(spec: &Spec) -> Result<ExitCode, String> {
+fn write_spec(spec: &Spec) -> Result<i32, String> {
     let path = spec.bundle.join("config.json");
     let config = rrun::config::default_spec::json();
     let mut file = std::fs::File::options()
@@ -110,5 +116,5 @@ fn write_spec(spec: &Spec) -> Result<ExitCode, String> {
         .map_err(|e| format!("cannot write {path:?}: {e}"))?;
     serde_json::to_writer_pretty(&mut file, &config)
         .map_err(|e| format!("cannot write {path:?}: {e}"))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }

@@ -1,14 +1,14 @@
 //! `rrun images`, also `rrun image ls`.
 
-use serde::Serialize;
-
 use super::{Context, Outcome};
 use crate::image::ImageStore;
 use crate::image::filter::ImageFilter;
 use crate::image::store::Image;
 use crate::say::age;
 use crate::say::failure::Failure;
+use crate::say::list::{self, Columns};
 use crate::say::size;
+use crate::say::template::Row;
 
 /// List images
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,9 @@ pub struct Cmd {
     /// before=IMAGE, since=IMAGE
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
-    /// Print "table", or "json" for one object a line
-    #[arg(long)]
-    format: Option<String>,
+    /// How to print: table, table TEMPLATE, json, raw, or a Go template for each image
+    #[arg(long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    format: String,
     /// Show ids in full
     #[arg(long)]
     no_trunc: bool,
@@ -37,22 +37,32 @@ pub struct Cmd {
     name: Option<String>,
 }
 
-/// One line of the list. The names are those of Docker's fields.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Row {
-    containers: &'static str,
-    created_at: String,
-    created_since: String,
-    digest: String,
-    #[serde(rename = "ID")]
-    id: String,
-    repository: String,
-    shared_size: &'static str,
-    size: String,
-    tag: String,
-    unique_size: &'static str,
-}
+const COLUMNS: Columns = Columns {
+    headers: &[
+        ("Containers", "CONTAINERS"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedSince", "CREATED"),
+        ("Digest", "DIGEST"),
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("SharedSize", "SHARED SIZE"),
+        ("Size", "SIZE"),
+        ("Tag", "TAG"),
+        ("UniqueSize", "UNIQUE SIZE"),
+    ],
+    table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    raw: "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\n\
+          created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
+};
+
+const WITH_DIGESTS: Columns = Columns {
+    table: "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    raw: "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\n\
+          image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
+    ..COLUMNS
+};
+
+const QUIET: Columns = Columns { raw: "image_id: {{.ID}}\n", ..COLUMNS };
 
 const NONE: &str = "<none>";
 
@@ -80,7 +90,13 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
             rows.push(row(image, (NONE, NONE), cmd, now));
         }
     }
-    let text = render(cmd, &rows).map_err(|e| failed(&e))?;
+    let text = match (cmd.quiet, cmd.format.as_str()) {
+        (true, "" | "table") => list::render(&QUIET, "{{.ID}}", &rows),
+        (true, format) => list::render(&QUIET, format, &rows),
+        (false, format) if cmd.digests => list::render(&WITH_DIGESTS, format, &rows),
+        (false, format) => list::render(&COLUMNS, format, &rows),
+    };
+    let text = text.map_err(|e| failed(&e))?;
     cx.out.text(&text).map_err(|e| failed(&e))?;
     for damaged in &listing.damaged {
         cx.out.warning(damaged);
@@ -92,61 +108,19 @@ fn row(image: &Image, (repository, tag): (&str, &str), cmd: &Cmd, now: jiff::Tim
     let created: Option<jiff::Timestamp> = image.created.parse().ok();
     let since = |at: jiff::Timestamp| age::duration(now.as_second() - at.as_second()) + " ago";
     let at = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string();
-    Row {
-        containers: "N/A",
-        created_at: created.map_or("N/A".into(), at),
-        created_since: created.map_or("N/A".into(), since),
-        digest: if cmd.digests { image.manifest.to_string() } else { NONE.into() },
-        id: if cmd.no_trunc { image.id.to_string() } else { image.id.short().into() },
-        repository: repository.into(),
-        shared_size: "N/A",
-        size: size::decimal_short(image.size_bytes),
-        tag: tag.into(),
-        unique_size: "N/A",
-    }
-}
-
-/// The one place where rows become text.
-fn render(cmd: &Cmd, rows: &[Row]) -> Result<String, String> {
-    if cmd.quiet {
-        return Ok(rows.iter().flat_map(|row| [row.id.as_str(), "\n"]).collect());
-    }
-    match cmd.format.as_deref() {
-        None | Some("table") => Ok(table(cmd, rows)),
-        Some("json") => {
-            let lines: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
-            Ok(lines
-                .map_err(|e| e.to_string())?
-                .into_iter()
-                .flat_map(|l| [l, "\n".into()])
-                .collect())
-        }
-        Some(other) => Err(format!("unknown format {other:?}: \"table\" or \"json\"")),
-    }
-}
-
-fn table(cmd: &Cmd, rows: &[Row]) -> String {
-    let mut lines = vec![vec!["REPOSITORY", "TAG", "DIGEST", "IMAGE ID", "CREATED", "SIZE"]];
-    for row in rows {
-        let (name, tag, digest) = (&row.repository, &row.tag, &row.digest);
-        lines.push(vec![name, tag, digest, &row.id, &row.created_since, &row.size]);
-    }
-    if !cmd.digests {
-        for line in &mut lines {
-            line.remove(2);
-        }
-    }
-    let columns = lines[0].len();
-    let width = |at: usize| lines.iter().map(|l| l[at].chars().count()).max().unwrap_or(0);
-    // As Docker's: three blanks between columns, and none narrower than ten.
-    let widths: Vec<usize> = (0..columns).map(|at| (width(at) + 3).max(10)).collect();
-    let mut text = String::new();
-    for line in &lines {
-        for (cell, width) in line.iter().zip(&widths).take(columns - 1) {
-            text += &format!("{cell:<width$}");
-        }
-        text += line[columns - 1];
-        text.push('\n');
-    }
-    text
+    // Docker shows digests where the table or the template asks for them.
+    let with_digest = cmd.digests || cmd.format.contains(".Digest");
+    let fields = serde_json::json!({
+        "Containers": "N/A",
+        "CreatedAt": created.map_or("N/A".into(), at),
+        "CreatedSince": created.map_or("N/A".into(), since),
+        "Digest": if with_digest { image.manifest.to_string() } else { NONE.into() },
+        "ID": if cmd.no_trunc { image.id.to_string() } else { image.id.short().into() },
+        "Repository": repository,
+        "SharedSize": "N/A",
+        "Size": size::decimal_short(image.size_bytes),
+        "Tag": tag,
+        "UniqueSize": "N/A",
+    });
+    Row { fields, methods: Vec::new() }
 }

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
+use super::load::{LimitArgs, warn_left_out};
 use super::{Context, Outcome};
-use crate::config::size::parse_bytes;
 use crate::image::import::{Import, Platform};
-use crate::image::{ImageConfig, ImageStore, Limits, Reference, change};
+use crate::image::{ImageConfig, ImageStore, Reference, change};
 use crate::say::failure::Failure;
 use crate::say::progress::{Progress, Show};
 
@@ -34,23 +34,6 @@ pub struct Cmd {
     /// The image's name
     #[arg(value_name = "NAME[:TAG]")]
     name: Option<String>,
-}
-
-/// What an archive may cost before it is taken for a bomb.
-#[derive(Debug, clap::Args)]
-pub(super) struct LimitArgs {
-    /// Refuse more bytes than this, unpacked
-    #[arg(long, value_name = "SIZE", default_value = "256g", value_parser = parse_bytes)]
-    max_size: u64,
-    /// Refuse more files and directories than this in one layer
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().entries)]
-    max_entries: u64,
-}
-
-impl LimitArgs {
-    pub(super) fn limits(&self) -> Limits {
-        Limits { bytes: self.max_size, entries: self.max_entries, ..Limits::default() }
-    }
 }
 
 /// Runs the command.
@@ -81,7 +64,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let input = open(&cmd.source)?;
     let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
     let imported = store.import(input, &wanted, &cmd.limits.limits()).map_err(|e| failed(&e))?;
-    super::load::warn_left_out(cx, &imported.left_out);
+    warn_left_out(cx, &imported.left_out);
     cx.out.line(&imported.id).map_err(|e| failed(&e))?;
     Ok(0)
 }

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::import::LimitArgs;
 use super::{Context, Outcome};
-use crate::image::ImageStore;
+use crate::config::size::parse_bytes;
 use crate::image::layer::LeftOut;
 use crate::image::load::{LoadError, Loaded};
 use crate::image::store::Published;
+use crate::image::{ImageStore, Limits};
 use crate::say::failure::Failure;
 use crate::say::progress::{Progress, Show};
 
@@ -27,6 +27,23 @@ pub struct Cmd {
     quiet: bool,
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+/// What an archive may cost before it is taken for a bomb.
+#[derive(Debug, clap::Args)]
+pub(super) struct LimitArgs {
+    /// Refuse more bytes than this, unpacked
+    #[arg(long, value_name = "SIZE", default_value = "256g", value_parser = parse_bytes)]
+    max_size: u64,
+    /// Refuse more files and directories than this in one layer
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().entries)]
+    max_entries: u64,
+}
+
+impl LimitArgs {
+    pub(super) fn limits(&self) -> Limits {
+        Limits { bytes: self.max_size, entries: self.max_entries, ..Limits::default() }
+    }
 }
 
 /// Runs the command.

@@ -1,10 +1,29 @@
-//! The command line of `rrun`: one file a command, nothing else here than the way to it.
+//! The command line of `rrun`: one file a command, and the way to it.
+//!
+//! ```text
+//! argv (which command, which options) ──▶ dispatch (clap's types) ──▶ the command
+//! ```
 
+pub mod argv;
+pub mod argv_error;
+pub mod cidfile;
+pub mod container;
+pub mod create;
+pub mod dispatch;
+pub mod explain;
+pub mod foreground;
+pub mod image;
 pub mod images;
 pub mod import;
+pub mod inspect;
 pub mod load;
+pub mod ps;
+pub mod rm;
 pub mod rmi;
+pub mod run;
+pub mod run_args;
 pub mod save;
+pub mod start;
 pub mod tag;
 pub mod volume;
 

@@ -1,9 +1,13 @@
 //! `rrun rmi`.
 
 use super::{Context, Outcome};
+use crate::container::ContainerError;
+use crate::container::record::Status;
+use crate::container::store::{Container, ContainerStore};
 use crate::image::store::{Force, Removed, User};
-use crate::image::{ImageError, ImageStore};
+use crate::image::{Digest, ImageError, ImageStore};
 use crate::say::failure::Failure;
+use crate::store::{Store, StoreError};
 
 /// Remove images
 ///
@@ -20,15 +24,15 @@ pub struct Cmd {
     images: Vec<String>,
 }
 
-/// Runs the command. `users` tells which containers use which images, under the images' lock.
-pub fn run(cmd: &Cmd, cx: &Context, users: impl Fn() -> Result<Vec<User>, ImageError>) -> Outcome {
+/// Runs the command.
+pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let force = if cmd.force { Force::Yes } else { Force::No };
     let store = ImageStore::open(&cx.store).map_err(|e| Failure::new("remove images", e))?;
     let mut status = 0;
     for name in &cmd.images {
         let failed =
             |cause: &dyn std::fmt::Display| Failure::new(format!("remove image {name}"), cause);
-        let removed = match store.remove(name, force, &users) {
+        let removed = match store.remove(name, force, || users(&cx.store)) {
             Ok(removed) => removed,
             Err(e) => {
                 let missing = matches!(e, ImageError::NotFound(_));
@@ -46,4 +50,22 @@ pub fn run(cmd: &Cmd, cx: &Context, users: impl Fn() -> Result<Vec<User>, ImageE
         }
     }
     Ok(status)
+}
+
+/// Which containers use which images. A container whose record cannot be read cannot be started
+/// either, so it holds no image.
+fn users(store: &Store) -> Result<Vec<User>, ImageError> {
+    let containers = ContainerStore::open(store)?;
+    let (containers, _) = containers.list().map_err(|e| match e {
+        ContainerError::Store(e) => e,
+        e => StoreError::io("getdents64", containers.directory(), std::io::Error::other(e)),
+    })?;
+    let user = |container: &Container| {
+        Some(User {
+            image: Digest::parse(&container.record.image_id).ok()?,
+            container: container.short_id().into(),
+            running: container.state.status == Status::Running,
+        })
+    };
+    Ok(containers.iter().filter_map(user).collect())
 }

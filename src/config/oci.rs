@@ -57,7 +57,9 @@ pub struct Config {
 pub fn read(path: &Path, last_capability: u8) -> Result<Config, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
     let file = File::open(path).map_err(unreadable)?;
-    let mut text = Vec::new();
+    // Room for all of it, so that one read(2) takes it.
+    let length = file.metadata().map_err(unreadable)?.len().min(CONFIG_LIMIT_BYTES);
+    let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     file.take(CONFIG_LIMIT_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
     if text.len() as u64 > CONFIG_LIMIT_BYTES {
         return Err(ConfigError::TooLarge { path: path.into() });

@@ -91,7 +91,7 @@ impl Making<'_> {
     /// removes anything.
     fn record(&mut self, draft: &Draft) -> Result<(), ContainerError> {
         let alone = StoreAlone::take(self.store)?;
-        super::name::check_free(&self.containers, &draft.record.name)?;
+        self.check_name(draft)?;
         for wish in &draft.volumes {
             let created = self.volumes.create(&alone, &wish.volume)?;
             if created.novelty == Novelty::New {
@@ -105,6 +105,18 @@ impl Making<'_> {
             self.volumes.add_ref(&alone, name, (&self.id, Durability::Passing))?;
         }
         Ok(())
+    }
+
+    /// V12.09: the name was free when the draft was made; another may have been faster.
+    fn check_name(&self, draft: &Draft) -> Result<(), ContainerError> {
+        let (all, _) = self.containers.list()?;
+        match all.into_iter().find(|c| c.record.name == draft.record.name) {
+            Some(other) => Err(ContainerError::NameTaken {
+                name: draft.record.name.to_string(),
+                id: other.record.id,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The container's directory is made under a name that no id can have, then renamed.

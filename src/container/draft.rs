@@ -18,7 +18,7 @@ use crate::config::request::{
     BindRequest, CopyUp, MissingSource, MountKind, MountRequest, ReadOnly, VolumeRequest,
 };
 use crate::image::{Image, ImageStore};
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Lock, Store};
 use crate::volume::VolumeError;
 use crate::volume::create::NewVolume;
 use crate::volume::driver::Driver;
@@ -51,6 +51,8 @@ pub struct Draft {
     pub view: View,
     /// The image.
     pub image: Image,
+    /// As long as the draft is there no image goes away.
+    _images: Lock,
 }
 
 /// May a missing source of `-v` be made?
@@ -68,6 +70,7 @@ pub fn draft(
     options: RunOptions,
     sources: Sources,
 ) -> Result<Draft, ContainerError> {
+    let images = ImageStore::open(store)?.hold()?;
     let image = find_image(store, &options.image)?;
     let process = process(&options, &image)?;
     let view = View::open(&image.layers)?;
@@ -95,6 +98,7 @@ pub fn draft(
         sources_to_make: Vec::new(),
         view,
         image,
+        _images: images,
     };
     for wanted in wanted {
         let mount = draft.resolve(store, wanted, sources)?;
@@ -254,7 +258,9 @@ impl Draft {
             }
         };
         new.name = Some(name.clone());
-        Ok(VolumeWish { volume: new, name, target: target.clone(), copy_up: volume.copy_up })
+        // V5.21: a part of a volume is there already or it is an error.
+        let copy_up = if volume.subpath.is_some() { CopyUp::No } else { volume.copy_up };
+        Ok(VolumeWish { volume: new, name, target: target.clone(), copy_up })
     }
 
     fn other(

@@ -81,6 +81,12 @@ pub enum ContainerError {
          removing or force remove"
     )]
     Running(String),
+    /// It was killed and does not end.
+    #[error(
+        "cannot remove container \"{0}\": could not kill: tried to kill container, but did not \
+         receive an exit event"
+    )]
+    Unkillable(String),
     /// It runs already, under another command.
     #[error("container {0} is running already")]
     RunningAlready(String),

@@ -9,17 +9,24 @@ mod address;
 pub mod create;
 pub mod draft;
 pub mod error;
+pub mod filter;
+mod host_config;
 mod host_devices;
 mod identity;
+pub mod inspect;
+pub mod log;
 mod mounts;
 pub mod name;
 pub mod options;
 mod propagation;
 pub mod record;
+pub mod remove;
 mod spec;
 pub mod start;
 mod storage;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod user;
 mod view;
 

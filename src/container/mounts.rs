@@ -23,7 +23,7 @@ pub struct Noted {
 }
 
 /// 64 MiB, as Docker has it.
-const SHM_BYTES: u64 = 64 << 20;
+pub(super) const SHM_BYTES: u64 = 64 << 20;
 
 /// All mounts, in the order in which they are made.
 pub fn all(

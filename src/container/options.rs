@@ -40,6 +40,9 @@ pub struct RunOptions {
     pub limits: Limits,
     /// Where its names and network come from.
     pub network: Network,
+    /// Where its output is kept.
+    #[serde(default)]
+    pub log: Log,
 }
 
 /// What a container may do and use.
@@ -100,4 +103,69 @@ pub struct Network {
     pub hostname: Option<String>,
     /// `--domainname`
     pub domainname: Option<String>,
+}
+
+/// Where a container's output is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// `--log-driver`
+    pub driver: LogDriver,
+    /// `--log-opt`, as given.
+    pub options: BTreeMap<String, String>,
+    /// `max-size`: a file that has grown so large is put aside; none never is.
+    pub max_size_bytes: Option<u64>,
+    /// `max-file`: how many files there are at most, the current one among them.
+    pub max_files: u32,
+    /// `compress`: are the files put aside compressed?
+    pub compress: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            driver: LogDriver::default(),
+            options: BTreeMap::new(),
+            max_size_bytes: None,
+            max_files: 1,
+            compress: false,
+        }
+    }
+}
+
+/// The form in which a container's output is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    /// A JSON object a line (V12.21).
+    #[default]
+    JsonFile,
+    /// As little as is needed, in files of a bounded size.
+    Local,
+    /// It is not kept.
+    None,
+}
+
+impl LogDriver {
+    /// All, with their words.
+    pub const ALL: [(LogDriver, &'static str); 3] = [
+        (LogDriver::JsonFile, "json-file"),
+        (LogDriver::Local, "local"),
+        (LogDriver::None, "none"),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(driver, _)| *driver == self).map_or("json-file", |(_, word)| word)
+    }
+}
+
+impl NetworkMode {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            NetworkMode::None => "none",
+            NetworkMode::Host => "host",
+        }
+    }
 }

@@ -21,6 +21,8 @@ use super::user::Identity;
 use crate::config::capability::{self, CapabilitySet};
 use crate::config::default_spec::{MASKED_PATHS, READONLY_PATHS};
 use crate::config::path::HostPath;
+use crate::config::seccomp::profile::{self, Host};
+use crate::facts::Kernel;
 use crate::plan::compile::{MountNote, OverlayDirectories, RootSource};
 
 /// A container's config and what goes along with it.
@@ -42,8 +44,8 @@ pub struct Surroundings<'a> {
     pub volume_data: &'a dyn Fn(&crate::config::name::VolumeName) -> PathBuf,
     /// Who the process is.
     pub identity: Identity,
-    /// The last capability of the kernel.
-    pub last_capability: u8,
+    /// The kernel that the container will run on.
+    pub kernel: Kernel,
     /// Rows and columns of the caller's terminal.
     pub terminal_size: Option<(u16, u16)>,
 }
@@ -72,7 +74,7 @@ fn build(
 ) -> Result<Spec, OciSpecError> {
     let limits = &record.options.limits;
     let root = RootBuilder::default().path("rootfs").readonly(limits.read_only_root).build()?;
-    let capabilities = capabilities(limits, around.last_capability)?;
+    let capabilities = capabilities(limits, around.kernel.last_capability)?;
     let mut linux = LinuxBuilder::default().namespaces(namespaces(record)?);
     if limits.privileged {
         linux = linux.masked_paths(Vec::new()).readonly_paths(Vec::new());
@@ -81,7 +83,8 @@ fn build(
         linux = linux
             .masked_paths(masked_paths())
             .readonly_paths(READONLY_PATHS.map(String::from).to_vec());
-        if let Some(profile) = seccomp(limits, capabilities)? {
+        let host = Host { capabilities, kernel: around.kernel.version };
+        if let Some(profile) = seccomp(limits, host)? {
             linux = linux.seccomp(profile);
         }
     }
@@ -110,7 +113,7 @@ fn build(
 }
 
 /// Paths that the machine has many of are listed as they are here.
-fn masked_paths() -> Vec<String> {
+pub(super) fn masked_paths() -> Vec<String> {
     let mut paths = MASKED_PATHS.map(String::from).to_vec();
     let cpus = std::fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
     for cpu in cpus.filter(|cpu| cpu.file_name().to_string_lossy().starts_with("cpu")) {
@@ -150,16 +153,17 @@ fn capabilities(limits: &Limits, last: u8) -> Result<CapabilitySet, OciSpecError
 
 fn seccomp(
     limits: &Limits,
-    capabilities: CapabilitySet,
+    host: Host,
 ) -> Result<Option<oci_spec::runtime::LinuxSeccomp>, OciSpecError> {
     let wanted = limits.security.iter().find_map(|option| option.strip_prefix("seccomp="));
     match wanted {
         Some("unconfined") => Ok(None),
-        Some(path) => {
-            let text = std::fs::read(path)?;
-            Ok(Some(serde_json::from_slice(&text)?))
+        // The text of the profile: its file may have changed since.
+        Some(text) => {
+            let parsed = profile::parse(text, host);
+            parsed.map(Some).map_err(|e| OciSpecError::Other(format!("seccomp profile: {e}")))
         }
-        None => crate::config::seccomp::default_profile(capabilities).map(Some),
+        None => crate::config::seccomp::default_profile(host.capabilities).map(Some),
     }
 }
 

@@ -1,14 +1,18 @@
 //! Starting a container and watching over it to its end.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::termios::{isatty, tcgetwinsize};
 
 use super::error::ContainerError;
+use super::log::{JsonLog, Rotation, Stream};
+use super::options::LogDriver;
 use super::record::{ContainerRecord, ContainerState, Status};
 use super::spec::{ContainerSpec, Surroundings, spec};
 use super::store::{Container, ContainerStore};
@@ -22,7 +26,7 @@ use crate::engine::bundle::{self, facts};
 use crate::engine::resources;
 use crate::engine::signals::Signals;
 use crate::engine::spawn::{Given, Running, SpawnError, report, spawn};
-use crate::engine::supervise::{Streams, exit_status, supervise};
+use crate::engine::supervise::{Observer, Streams, exit_status, supervise};
 use crate::engine::terminal::{Output, Terminal};
 use crate::facts::Kernel;
 use crate::plan::compile::{Input, Lifetime, Stdio};
@@ -81,7 +85,7 @@ pub fn plan(
         directory,
         volume_data: &|name| volumes.data_path(name),
         identity,
-        last_capability: kernel.last_capability,
+        kernel,
         terminal_size: tcgetwinsize(rustix::stdio::stdin()).ok().map(|s| (s.ws_row, s.ws_col)),
     };
     let made = spec(record, &around)?;
@@ -183,14 +187,41 @@ impl Supervised<'_> {
         let given = Given { files: ends.child, hook_state, tracing: manner.tracing };
         let mut running = spawn(plan, given, report)?;
         self.started(&running);
+        let log = self.open_log();
         let (streams, terminal) =
-            connect(&running, manner.stdin, (ends.stdin, ends.outputs)).map_err(prepare("dup"))?;
+            connect(&running, (manner.stdin, &log), (ends.stdin, ends.outputs))
+                .map_err(prepare("dup"))?;
         let status = supervise(&running, &mut signals, streams, terminal.as_ref());
         drop(terminal);
+        self.close_log(&log);
         if let Err(error) = running.undo.run() {
             self.warnings.push(error.to_string());
         }
         status.map(exit_status).map_err(prepare("poll"))
+    }
+
+    /// The log, if one is kept; that it cannot be is no reason not to run.
+    fn open_log(&mut self) -> SharedLog {
+        let wanted = &self.container.record.options.log;
+        if self.container.record.options.remove || wanted.driver == LogDriver::None {
+            return None;
+        }
+        let rotation =
+            Rotation { max_size_bytes: wanted.max_size_bytes, max_files: wanted.max_files };
+        match JsonLog::open(&self.container.directory.join("log.json"), rotation) {
+            Ok(log) => Some(Rc::new(RefCell::new((log, None)))),
+            Err(error) => {
+                self.warnings.push(format!("the output is not logged: {error}"));
+                None
+            }
+        }
+    }
+
+    fn close_log(&mut self, log: &SharedLog) {
+        let Some(log) = log else { return };
+        let (log, failure) = &mut *log.borrow_mut();
+        let failure = failure.take().or_else(|| log.finish().err());
+        self.warnings.extend(failure.map(|e| format!("the output is not all logged: {e}")));
     }
 
     /// Notes that the process is there. Not durable: after a power cut nothing runs.
@@ -252,16 +283,33 @@ fn ends(stdin: Stdin, terminal: bool) -> Result<Ends, Errno> {
 
 type Connected = (Streams, Option<Terminal>);
 
+/// The log of both streams, and the first error of writing it.
+type SharedLog = Option<Rc<RefCell<(JsonLog, Option<std::io::Error>)>>>;
+
+/// Passes what a stream brings to the log.
+fn observer(log: &SharedLog, stream: Stream) -> Observer {
+    let log = log.clone();
+    Box::new(move |bytes| {
+        if let Some(log) = &log {
+            let (log, failure) = &mut *log.borrow_mut();
+            if failure.is_none() {
+                *failure = log.take(stream, bytes).err();
+            }
+        }
+    })
+}
+
 fn connect(
     running: &Running,
-    stdin: Stdin,
+    (stdin, log): (Stdin, &SharedLog),
     (ours, outputs): (Option<OwnedFd>, Option<(OwnedFd, OwnedFd)>),
 ) -> Result<Connected, Errno> {
     let mut streams = Streams::default();
     let mut terminal = None;
     if let Some(inner) = &running.terminal {
         let copy = || inner.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE);
-        streams = streams.output(copy()?, rustix::stdio::stdout());
+        let observer = observer(log, Stream::Stdout);
+        streams = streams.observed(copy()?, rustix::stdio::stdout(), observer);
         if stdin == Stdin::Passed {
             streams = streams.input(copy()?);
             terminal = Terminal::of_stdin(Output::Raw);
@@ -271,7 +319,9 @@ fn connect(
         streams = streams.input(ours);
     }
     if let Some((out, err)) = outputs {
-        streams = streams.output(out, rustix::stdio::stdout()).output(err, rustix::stdio::stderr());
+        streams = streams
+            .observed(out, rustix::stdio::stdout(), observer(log, Stream::Stdout))
+            .observed(err, rustix::stdio::stderr(), observer(log, Stream::Stderr));
     }
     Ok((streams, terminal))
 }

@@ -69,7 +69,8 @@ impl ContainerStore {
             let Some(id) = name.to_str().filter(|id| !id.starts_with('.')) else { continue };
             match self.read(id) {
                 Ok(Some(container)) => containers.push(container),
-                Ok(None) => {}
+                // Removed meanwhile.
+                Ok(None) | Err(ContainerError::Missing(_)) => {}
                 Err(e) => broken.push(e),
             }
         }
@@ -84,11 +85,17 @@ impl ContainerStore {
         };
         let mut state: ContainerState =
             store::read_record(&directory.join("state.json"))?.unwrap_or_default();
-        if state.status == Status::Running && try_lock(&directory)?.is_some() {
-            // The supervisor was killed, and its container with it: nobody saw how it ended.
-            state.status = Status::Exited;
-            state.exit_code = 137;
-            state.pid = 0;
+        if state.status == Status::Running
+            && let Some(_lock) = try_lock(&directory)?
+        {
+            // It may have ended between the two looks; nobody writes while we hold the lock.
+            state = store::read_record(&directory.join("state.json"))?.unwrap_or_default();
+            if state.status == Status::Running {
+                // The supervisor was killed, and its container with it: nobody saw how it ended.
+                state.status = Status::Exited;
+                state.exit_code = 137;
+                state.pid = 0;
+            }
         }
         Ok(Some(Container { record, state, directory }))
     }
@@ -137,7 +144,7 @@ impl Container {
 
     /// The first 12 digits of the id.
     pub fn short_id(&self) -> &str {
-        &self.record.id[..12]
+        self.record.id.get(..12).unwrap_or(&self.record.id)
     }
 }
 

@@ -174,7 +174,8 @@ fn clone(host: &Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnE
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
     let started = host.report.begin(index);
-    let answer = clone::carry_out(host, spec, &wires.to_host);
+    let ready = crate::apply::fault::before(index).map_err(|fault| fault.errno);
+    let answer = ready.and_then(|()| clone::carry_out(host, spec, &wires.to_host));
     let outcome = match &answer {
         Ok(_) => Ok(Taken::Done),
         Err(errno) => Err((*errno).into()),

@@ -19,8 +19,10 @@ const INTERRUPTS_TO_END: u32 = 3;
 /// As much as is read before it has to be written.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// What else sees the bytes of a flow: the log.
+pub type Observer = Box<dyn FnMut(&[u8])>;
+
 /// One way that bytes go.
-#[derive(Debug)]
 struct Flow {
     from: Option<OwnedFd>,
     to: Option<OwnedFd>,
@@ -28,6 +30,7 @@ struct Flow {
     at_end: AtEnd,
     /// The last byte that was read.
     last: u8,
+    observer: Option<Observer>,
 }
 
 /// What the end of the input is for who reads it.
@@ -54,7 +57,8 @@ fn end_of_input(terminal: &OwnedFd, last: u8) -> Vec<u8> {
 impl Flow {
     fn new(from: OwnedFd, to: OwnedFd) -> Self {
         let waiting = VecDeque::new();
-        Self { from: Some(from), to: Some(to), waiting, at_end: AtEnd::Closed, last: 0 }
+        let at_end = AtEnd::Closed;
+        Self { from: Some(from), to: Some(to), waiting, at_end, last: 0, observer: None }
     }
 
     /// Reads what there is; the end closes the way once all is written.
@@ -69,6 +73,9 @@ impl Flow {
             }
             Ok(length) => {
                 self.last = buffer[length - 1];
+                if let Some(observer) = &mut self.observer {
+                    observer(&buffer[..length]);
+                }
                 self.waiting.extend(&buffer[..length]);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -83,7 +90,8 @@ impl Flow {
             Ok(length) => drop(self.waiting.drain(..length)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
-                // The reader is gone: so is our interest in what comes.
+                // The reader is gone. The container learns it as any writer to a pipe does
+                // (SIGPIPE): `rrun run alpine yes | head` must end.
                 self.waiting.clear();
                 self.from = None;
                 self.to = None;
@@ -97,7 +105,7 @@ impl Flow {
 }
 
 /// The streams between the caller and the container.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Streams {
     /// To the container: ends with the caller's input.
     inward: Option<Flow>,
@@ -134,6 +142,16 @@ impl Streams {
     pub fn output(mut self, from: OwnedFd, to: BorrowedFd<'_>) -> Self {
         if let Ok(to) = to.try_clone_to_owned() {
             self.outward.push(Flow::new(from, to));
+        }
+        self
+    }
+
+    /// As [`Streams::output`]; `observer` sees everything that comes.
+    #[must_use]
+    pub fn observed(mut self, from: OwnedFd, to: BorrowedFd<'_>, observer: Observer) -> Self {
+        self = self.output(from, to);
+        if let Some(flow) = self.outward.last_mut() {
+            flow.observer = Some(observer);
         }
         self
     }

@@ -14,8 +14,6 @@ use crate::config::path::RootPath;
 /// What is known of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFact {
-    /// The path without links, as far as it exists.
-    pub resolved: PathBuf,
     /// Where it lies in the container's root, if it does.
     pub in_root: Option<RootPath>,
     /// The flags of the mount that it is on, MOUNT_ATTR_*. Read only where they matter.
@@ -27,23 +25,34 @@ pub struct SourceFact {
 pub struct SourceReader {
     root: PathBuf,
     parents: HashMap<PathBuf, Option<PathBuf>>,
+    last: Option<(PathBuf, SourceFact)>,
 }
 
 impl SourceReader {
     /// A reader for a container whose root is the directory `root` of the host.
     pub fn new(root: &Path) -> Self {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-        Self { root, parents: HashMap::new() }
+        Self { root, parents: HashMap::new(), last: None }
     }
 
     /// Resolves `source`, an absolute path of the host.
     pub fn read(&mut self, source: &Path) -> SourceFact {
-        let resolved = self.resolve(source).unwrap_or_else(|| source.to_path_buf());
+        // One volume at many places is a row of equal sources.
+        if let Some((known, fact)) = &self.last
+            && known == source
+        {
+            return fact.clone();
+        }
+        let resolved = self.resolve(source);
         let in_root = resolved
+            .as_deref()
+            .unwrap_or(source)
             .strip_prefix(&self.root)
             .ok()
             .map(|inside| RootPath::clean(&inside.to_string_lossy()));
-        SourceFact { resolved, in_root, flags: 0 }
+        let fact = SourceFact { in_root, flags: 0 };
+        self.last = Some((source.to_path_buf(), fact.clone()));
+        fact
     }
 
     /// As [`SourceReader::read`], with the flags of the mount.

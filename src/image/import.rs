@@ -11,7 +11,7 @@ use super::digest::Digest;
 use super::layer::LeftOut;
 use super::limits::Limits;
 use super::reference::Reference;
-use super::store::{ImageError, ImageStore, LayerBlob, stage_image};
+use super::store::{ImageError, ImageStore, LayerBlob, LayerOrigin, stage_image};
 
 /// The machine that an image is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl ImageStore {
         limits: &Limits,
     ) -> Result<Imported, ImageError> {
         let mut staging = self.stage()?;
-        let layer = staging.add_layer(input, limits)?;
+        let layer = staging.add_layer(LayerOrigin::Stream(input), &[], limits)?;
         let left_out = layer.left_out;
         let config = configuration(wanted, &layer)?;
         let mut image = stage_image(&staging, &config, &[layer])?;

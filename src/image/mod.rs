@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! images/  oci-layout  index.json  blobs/sha256/<digest>  lock
-//! layers/  <diff id>/  <diff id>.json  .new-…/ (a command at work, or what a dead one left)
+//! layers/  <chain id>/  <chain id>.json  .new-…/ (a command at work, or what a dead one left)
 //! ```
 //!
 //! What must hold: a layer's directory appears whole or not at all, and only what `index.json`
 //! refers to is there to stay.
 
 pub mod archive;
+pub mod chain;
 pub mod change;
 pub mod config;
 pub mod digest;

@@ -20,7 +20,7 @@ pub enum Unsound {
     #[error("step {step}: the tree in slot {slot} is attached already")]
     AttachedTwice { step: usize, slot: u32 },
     /// A slot made on one side of the clone is used on the other, where it does not exist.
-    #[error("step {step}: slot {slot} was made by the child and the host cannot use it")]
+    #[error("step {step}: slot {slot} was made on the other side of the clone, after it")]
     NotInherited { step: usize, slot: u32 },
     /// The child acts before it exists, or there is not exactly one clone.
     #[error("step {step}: a plan has one clone, and the child acts after it")]
@@ -36,6 +36,8 @@ pub enum Unsound {
 #[derive(Clone, Copy, Default)]
 struct SlotState {
     made_by: Option<Actor>,
+    /// Made after the clone: only its maker's side has it.
+    after_clone: bool,
     attached: bool,
 }
 
@@ -95,22 +97,24 @@ impl Checker<'_> {
     fn used(&self, number: usize, actor: Actor, slot: Slot) -> Result<SlotKind, Unsound> {
         let missing = Unsound::NotMade { step: number, slot: slot.0 };
         let Some(state) = self.slots.get(slot.0 as usize) else { return Err(missing) };
-        match (state.made_by, actor) {
-            (None, _) => Err(missing),
-            (Some(Actor::Child), Actor::Host) => {
+        match state.made_by {
+            None => Err(missing),
+            Some(maker) if maker != actor && state.after_clone => {
                 Err(Unsound::NotInherited { step: number, slot: slot.0 })
             }
-            _ => Ok(self.plan.slots[slot.0 as usize]),
+            Some(_) => Ok(self.plan.slots[slot.0 as usize]),
         }
     }
 
     fn made(&mut self, number: usize, actor: Actor, slot: Slot) -> Result<(), Unsound> {
         let missing = Unsound::NotMade { step: number, slot: slot.0 };
+        let after_clone = self.cloned;
         let Some(state) = self.slots.get_mut(slot.0 as usize) else { return Err(missing) };
         if state.made_by.is_some() {
             return Err(Unsound::MadeTwice { step: number, slot: slot.0 });
         }
         state.made_by = Some(actor);
+        state.after_clone = after_clone;
         Ok(())
     }
 }

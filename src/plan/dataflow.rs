@@ -119,7 +119,6 @@ fn process_uses(op: &Op) -> Slots<(Slot, Use)> {
     match op {
         O::MakeNode { directory, .. }
         | O::MakeFile { directory, .. }
-        | O::MakeDirectory { directory, .. }
         | O::MakeLink { directory, .. } => Slots::of([(*directory, Directory)]),
         O::WriteCgroup { cgroup, .. }
         | O::CgroupDevices { cgroup, .. }

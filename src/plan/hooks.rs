@@ -52,7 +52,7 @@ pub(super) fn run(
 ) -> Result<(), CompileError> {
     for spec in hooks(c.input.spec, phase)? {
         c.plan.origin_text(&format!("/hooks/{phase}/{}", spec.index));
-        c.push(Op::RunHook(spec), because);
+        c.push(Op::RunHook(Box::new(spec)), because);
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ pub mod dataflow;
 pub mod devices;
 pub mod error;
 pub mod hooks;
+pub mod model;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;

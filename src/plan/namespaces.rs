@@ -291,4 +291,8 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
         );
     }
     c.push(Op::NewSession, "the container must not have the caller's terminal as its own");
+    c.push(
+        Op::NewSessionKeyring,
+        "a keyring is in no namespace: tickets and passwords in the caller's would be found inside",
+    );
 }

@@ -17,7 +17,7 @@ use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
-use crate::sys::process::SchedulerAttributes;
+use crate::sys::scheduler::SchedulerAttributes;
 
 /// CAP_SYS_ADMIN, for what has to be done after the user is set.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -156,7 +156,7 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     }
     if let Some(scheduler) = process.scheduler() {
         c.plan.origin_text("/process/scheduler");
-        c.push(Op::SetScheduler(attributes(scheduler)), "inherited from rrun otherwise");
+        c.push(Op::SetScheduler(Box::new(attributes(scheduler))), "inherited from rrun otherwise");
     }
     if let Some(priority) = process.io_priority() {
         c.plan.origin_text("/process/ioPriority");

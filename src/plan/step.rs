@@ -19,7 +19,7 @@ use crate::sys::bpf::Instruction;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
-use crate::sys::process::SchedulerAttributes;
+use crate::sys::scheduler::SchedulerAttributes;
 
 /// A place in the table of open descriptors. Each is made once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -316,8 +316,6 @@ pub enum Op {
     MakeNode { directory: Slot, node: NodeSpec },
     /// An empty file in a directory of ours, to mount on.
     MakeFile { directory: Slot, place: Slot, name: String },
-    /// A directory in a directory of ours, to mount on.
-    MakeDirectory { directory: Slot, name: String, mode: u32 },
     /// symlinkat.
     MakeLink { directory: Slot, name: String, target: String },
     /// A path hidden by /dev/null (file) or an empty directory (directory); absent ones skipped.
@@ -341,7 +339,7 @@ pub enum Op {
     /// One actor waits until the other has come this far.
     Sync { waits: Actor, until: &'static str },
     /// A program of the user's.
-    RunHook(HookSpec),
+    RunHook(Box<HookSpec>),
     /// prctl(PR_SET_PDEATHSIG, SIGKILL); a parent that is gone already is an error.
     DieWithParent,
     /// setsid.
@@ -393,7 +391,7 @@ pub enum Op {
     /// personality.
     SetPersonality { persona: u64 },
     /// sched_setattr.
-    SetScheduler(SchedulerAttributes),
+    SetScheduler(Box<SchedulerAttributes>),
     /// ioprio_set.
     SetIoPriority { class_and_level: i32 },
     /// prctl(PR_SET_DUMPABLE, 0).

@@ -28,10 +28,11 @@ fn source(source: &Source, recursion: Recursion) -> String {
         Source::InRoot { root, path } => {
             format!("open_tree(openat2({}, \"{path}\", RESOLVE_IN_ROOT), {flags})", fd(*root))
         }
-        Source::Beneath { directory, path } => format!(
-            "open_tree(openat2(\"{directory}\", \"{}\", RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS), {flags})",
-            path.relative()
-        ),
+        Source::Beneath { directory, path } => {
+            let resolve = "RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS";
+            let path = path.relative();
+            format!("open_tree(openat2(\"{directory}\", \"{path}\", {resolve}), {flags})")
+        }
         Source::Place(place) => format!("open_tree({}, \"\", {flags})", fd(*place)),
     }
 }
@@ -108,6 +109,13 @@ fn tree_call(op: &Op) -> Option<String> {
             format!("openat2({}, \"{path}\", O_PATH, {resolve}){or}", fd(*root))
         }
         Op::Attach { tree, place } => format!("move_mount({} → {})", fd(*tree), fd(*place)),
+        other => return made_call(other),
+    })
+}
+
+/// What is made in a directory, and what is done to a path.
+fn made_call(op: &Op) -> Option<String> {
+    Some(match op {
         Op::MakeNode { directory, node } => {
             let kind = match node.kind {
                 NodeKind::Character => "S_IFCHR",
@@ -134,9 +142,8 @@ fn tree_call(op: &Op) -> Option<String> {
             fd(*empty)
         ),
         Op::ReadOnlyPath { path, .. } => {
-            format!(
-                "move_mount(open_tree(\"{path}\", OPEN_TREE_CLONE) + MOUNT_ATTR_RDONLY → \"{path}\")"
-            )
+            let clone = format!("open_tree(\"{path}\", OPEN_TREE_CLONE|AT_RECURSIVE)");
+            format!("move_mount({clone} + MOUNT_ATTR_RDONLY → \"{path}\")")
         }
         _ => return None,
     })

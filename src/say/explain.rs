@@ -34,7 +34,7 @@ fn one_step(text: &mut String, step: &Placed<'_>, total: usize, style: Style) {
     let head = format!("  {:>digits$}  {:<5}  ", step.index + 1, actor_word(step.actor()));
     let indent = columns(&head);
     let room = style.width.saturating_sub(indent + 4).max(20);
-    let mut lines = wrapped(&step.call(), room + 4).into_iter();
+    let mut lines = step.call_lines(room + 4).into_iter();
     let first = lines.next().unwrap_or_default();
     let _ = writeln!(text, "{}{first}", style.ink(Ink::Quiet, &head));
     for line in lines {
@@ -66,7 +66,7 @@ fn step_json(placed: &Placed<'_>) -> Value {
     let step = placed.step;
     json!({
         "number": placed.index + 1,
-        "actor": step.actor,
+        "actor": placed.actor(),
         "call": super::call::call(&step.op),
         "op": op_json(&step.op),
         "origin": step.origin,

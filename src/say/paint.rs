@@ -52,10 +52,19 @@ impl Style {
     /// As the reader of standard output wants it: colour on a terminal only, and not where
     /// NO_COLOR is set (<https://no-color.org>: to anything but nothing).
     pub fn of_stdout() -> Self {
-        if !std::io::stdout().is_terminal() {
+        Self::of(rustix::stdio::stdout())
+    }
+
+    /// As the reader of standard error wants it.
+    pub fn of_stderr() -> Self {
+        Self::of(rustix::stdio::stderr())
+    }
+
+    fn of(file: std::os::fd::BorrowedFd<'_>) -> Self {
+        if !file.is_terminal() {
             return Self::plain(WIDTH_ELSEWHERE);
         }
-        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+        let size = rustix::termios::tcgetwinsize(file);
         let columns = size.map_or(0, |size| usize::from(size.ws_col));
         // A serial console says 0.
         let width = if columns == 0 { 80 } else { columns };

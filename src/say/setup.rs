@@ -127,7 +127,7 @@ fn hint(op: &Op, failed: &StepFailure) -> Option<String> {
 }
 
 /// How far a path exists, and the name that comes nearest to the first missing one.
-fn how_far(path: &Path) -> Option<String> {
+pub fn how_far(path: &Path) -> Option<String> {
     let exists = path.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
     let rest = path.strip_prefix(exists).ok()?;
     let first = rest.components().next()?.as_os_str().to_str()?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::call::call;
-use super::paint::{Ink, Style, visible, wrapped};
+use super::paint::{Ink, Style, columns, visible, wrapped};
 use crate::plan::dataflow::{makes, uses};
 use crate::plan::step::{Actor, Op, Plan, Slot, Step};
 
@@ -58,12 +58,18 @@ pub struct Placed<'a> {
 }
 
 impl Placed<'_> {
-    /// The call, and before it the descriptors that it makes: `#3 = open("/", O_PATH)`.
-    pub fn call(&self) -> String {
+    /// The call in lines of `width`, and before it the descriptors that it makes:
+    /// `#3 = open("/", O_PATH)`.
+    pub fn call_lines(&self, width: usize) -> Vec<String> {
         let made: Vec<String> =
             makes(&self.step.op).iter().map(|slot| format!("#{}", slot.0)).collect();
-        let call = visible(&call(&self.step.op));
-        if made.is_empty() { call } else { format!("{} = {call}", made.join(", ")) }
+        let made = if made.is_empty() { String::new() } else { made.join(", ") + " = " };
+        let call = short_ids(&visible(&call(&self.step.op)));
+        let mut lines = wrapped(&call, width.saturating_sub(columns(&made)));
+        if let Some(first) = lines.first_mut() {
+            first.insert_str(0, &made);
+        }
+        lines
     }
 
     /// The headings above this step, where a part or an origin begins after `before`.
@@ -90,6 +96,28 @@ impl Placed<'_> {
             _ => self.step.actor,
         }
     }
+}
+
+/// Ids and digests of 64 digits are cut to 12: nobody reads the others, and lines break for them.
+fn short_ids(text: &str) -> String {
+    const DIGITS: usize = 64;
+    const SHOWN: usize = 12;
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits == DIGITS {
+            short.push_str(&rest[..SHOWN]);
+            short.push('…');
+        } else {
+            short.push_str(&rest[..digits]);
+        }
+        rest = &rest[digits..];
+        let others = rest.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        short.push_str(&rest[..others]);
+        rest = &rest[others..];
+    }
+    short
 }
 
 /// The word for an actor.
@@ -180,4 +208,25 @@ fn is_storage(op: &Op, slots: &HashSet<Slot>) -> bool {
         _ => false,
     };
     is_tree_operation(op) || made_for_one || checks_one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only whole ids are cut, wherever they stand.
+    #[test]
+    fn ids_are_short() {
+        let id = "3b39087c3e66".to_owned() + &"0".repeat(52);
+        let cases = [
+            (format!("open(\"/s/{id}/upper\")"), "open(\"/s/3b39087c3e66…/upper\")".to_owned()),
+            (format!("{id}{id}"), format!("{id}{id}")),
+            (format!("é{id}é{id}"), "é3b39087c3e66…é3b39087c3e66…".to_owned()),
+            ("/abc/def".to_owned(), "/abc/def".to_owned()),
+            (String::new(), String::new()),
+        ];
+        for (text, short) in cases {
+            assert_eq!(short_ids(&text), short, "{text}");
+        }
+    }
 }

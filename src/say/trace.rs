@@ -61,7 +61,7 @@ fn line(text: &mut String, step: &Placed<'_>, end: End, style: Style) {
         format!("{mark} {:>3}  {:<5}  {time:>8}  ", step.index + 1, actor_word(step.actor()));
     let answer = format!("{:<15}  ", answer_word(end));
     let indent = columns(&head) + columns(&answer);
-    let mut lines = wrapped(&step.call(), style.width.saturating_sub(indent).max(24)).into_iter();
+    let mut lines = step.call_lines(style.width.saturating_sub(indent).max(12)).into_iter();
     let (head_ink, answer_ink) = match end {
         _ if end.failed() => (Ink::Bad, Ink::Bad),
         End::NotReached => (Ink::Quiet, Ink::Quiet),

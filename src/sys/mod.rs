@@ -13,8 +13,10 @@ pub mod network;
 pub mod page;
 pub mod path;
 pub mod process;
+pub mod scheduler;
 pub mod seccomp;
 pub mod spawn;
+pub mod start;
 pub mod stub;
 
 pub use rustix::io::{Errno, Result};

@@ -47,22 +47,21 @@ pub struct PruneFilter {
 
 /// `key` or `key=value`.
 #[derive(Debug)]
-struct Label {
+pub(crate) struct Label {
     key: String,
     value: Option<String>,
 }
 
 impl Label {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         match text.split_once('=') {
             Some((key, value)) => Self { key: key.into(), value: Some(value.into()) },
             None => Self { key: text.into(), value: None },
         }
     }
 
-    fn matches(&self, volume: &VolumeRecord) -> bool {
-        volume
-            .labels
+    pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        labels
             .get(&self.key)
             .is_some_and(|found| self.value.as_ref().is_none_or(|value| value == found))
     }
@@ -70,19 +69,23 @@ impl Label {
 
 /// A regular expression, matched anywhere; a text that is none is only equal to itself.
 #[derive(Debug)]
-struct Name {
+pub(crate) struct Name {
     text: String,
     pattern: Option<Regex>,
 }
 
 impl Name {
-    fn matches(&self, name: &str) -> bool {
+    pub(crate) fn parse(text: &str) -> Self {
+        Self { pattern: Regex::new(text).ok(), text: text.into() }
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.text == name || self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(name))
     }
 }
 
 /// The values of each key. Keys are in lower case, as Docker makes them.
-fn by_key(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, FilterError> {
+pub(crate) fn by_key(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, FilterError> {
     let mut keys = BTreeMap::<String, Vec<String>>::new();
     for text in texts.iter().filter(|text| !text.is_empty()) {
         let (key, value) = text.split_once('=').ok_or(FilterError::Form)?;
@@ -116,8 +119,7 @@ impl ListFilter {
                 "driver" => filter.drivers = values,
                 "label" => filter.labels = values.iter().map(|v| Label::parse(v)).collect(),
                 "name" => {
-                    let name = |text: String| Name { pattern: Regex::new(&text).ok(), text };
-                    filter.names = values.into_iter().map(name).collect();
+                    filter.names = values.iter().map(|text| Name::parse(text)).collect();
                 }
                 _ => return Err(FilterError::Key(key)),
             }
@@ -135,7 +137,7 @@ impl ListFilter {
         let name = volume.name.as_str();
         self.dangling.is_none_or(|dangling| dangling == (links == 0))
             && (self.drivers.is_empty() || self.drivers.contains(&volume.driver))
-            && self.labels.iter().all(|label| label.matches(volume))
+            && self.labels.iter().all(|label| label.matches(&volume.labels))
             && (self.names.is_empty() || self.names.iter().any(|wanted| wanted.matches(name)))
     }
 }
@@ -164,8 +166,8 @@ impl PruneFilter {
 
     /// Do the labels allow it? One of `label=` must match, none of `label!=`.
     pub fn labels_match(&self, volume: &VolumeRecord) -> bool {
-        (self.with.is_empty() || self.with.iter().any(|label| label.matches(volume)))
-            && !self.without.iter().any(|label| label.matches(volume))
+        (self.with.is_empty() || self.with.iter().any(|label| label.matches(&volume.labels)))
+            && !self.without.iter().any(|label| label.matches(&volume.labels))
     }
 }
 

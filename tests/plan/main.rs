@@ -4,5 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 
+mod binds;
+mod config;
+mod file_systems;
 mod golden;
+mod model;
 mod plan_of;
+mod reasons;
+mod schema;
+mod sequence;
+mod trace;

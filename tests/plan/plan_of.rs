@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use oci_spec::runtime::Spec;
-use rrun::config::path::HostPath;
-use rrun::facts::{Facts, Kernel};
+use rrun::config::path::{HostPath, RootPath};
+use rrun::facts::{Facts, Kernel, SourceFact};
 use rrun::plan::cgroup::CgroupRequest;
 use rrun::plan::check::check;
 use rrun::plan::compile::{
     Input, Lifetime, MountNote, OverlayDirectories, RootSource, Stdio, compile,
 };
-use rrun::plan::step::Plan;
-use serde_json::Value;
+use rrun::plan::error::CompileError;
+use rrun::plan::step::{Plan, Program};
+use serde_json::{Value, json};
 
 /// What a plan is made from.
 pub struct Case {
@@ -19,6 +20,8 @@ pub struct Case {
     pub facts: Facts,
     pub root: RootSource,
     pub notes: Vec<MountNote>,
+    pub seccomp: Option<(Program, u32)>,
+    pub cgroup: CgroupRequest,
 }
 
 impl Case {
@@ -26,7 +29,68 @@ impl Case {
     pub fn runc() -> Self {
         let config = serde_json::from_str(include_str!("runc-default.json")).unwrap();
         let root = RootSource::Directory(HostPath::new("/bundle/rootfs"));
-        Self { config, facts: Facts::default(), root, notes: Vec::new() }
+        Self {
+            config,
+            facts: Facts::default(),
+            root,
+            notes: Vec::new(),
+            seccomp: None,
+            cgroup: CgroupRequest::default(),
+        }
+    }
+
+    /// As [`Case::runc`], with no mounts, nothing hidden and no terminal: what is added is all.
+    pub fn bare() -> Self {
+        let mut case = Self::runc();
+        case.config["mounts"] = json!([]);
+        case.config["process"]["terminal"] = json!(false);
+        case.config["linux"]["maskedPaths"] = json!([]);
+        case.config["linux"]["readonlyPaths"] = json!([]);
+        case
+    }
+
+    /// With the value at `pointer` of the config set; what leads there is made.
+    pub fn with(mut self, pointer: &str, value: Value) -> Self {
+        let mut place = &mut self.config;
+        for key in pointer.split('/').skip(1) {
+            place = &mut place[key];
+        }
+        *place = value;
+        self
+    }
+
+    /// With one namespace more; `path` joins an existing one.
+    pub fn with_namespace(mut self, kind: &str, path: Option<&str>) -> Self {
+        let namespaces = self.config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != kind);
+        namespaces.push(match path {
+            Some(path) => json!({"type": kind, "path": path}),
+            None => json!({"type": kind}),
+        });
+        self
+    }
+
+    /// In a user namespace with one row of ids.
+    pub fn in_user_namespace(self) -> Self {
+        let row = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+        self.with_namespace("user", None)
+            .with("/linux/uidMappings", row.clone())
+            .with("/linux/gidMappings", row)
+    }
+
+    /// The source of the last mount lies in the root.
+    pub fn source_in_root(mut self, path: &str) -> Self {
+        let count = self.config["mounts"].as_array().unwrap().len();
+        self.facts.sources.resize(count, None);
+        self.facts.sources[count - 1] = Some(SourceFact { in_root: Some(RootPath::clean(path)) });
+        self
+    }
+
+    /// The source of the last mount is a path below a volume.
+    pub fn source_beneath(mut self, volume: &str, path: &str) -> Self {
+        let note = self.notes.last_mut().unwrap();
+        note.beneath = Some((HostPath::new(volume), RootPath::clean(path)));
+        self
     }
 
     /// On another kernel.
@@ -58,22 +122,26 @@ impl Case {
 
     /// The plan, checked.
     pub fn plan(&self) -> Plan {
+        let plan = self.try_plan().unwrap();
+        check(&plan).unwrap();
+        plan
+    }
+
+    /// The plan, or why there is none.
+    pub fn try_plan(&self) -> Result<Plan, CompileError> {
         let text = serde_json::to_vec(&self.config).unwrap();
         let last = self.facts.kernel.last_capability;
         let config = rrun::config::oci::parse(Path::new("config.json"), &text, last).unwrap();
         let spec: Spec = config.spec;
-        let plan = compile(&Input {
+        compile(&Input {
             spec: &spec,
             facts: &self.facts,
             root: self.root.clone(),
             mounts: &self.notes,
-            seccomp: None,
-            cgroup: CgroupRequest::default(),
+            seccomp: self.seccomp.clone(),
+            cgroup: self.cgroup.clone(),
             stdio: Stdio::Inherited,
             lifetime: Lifetime::Supervised,
         })
-        .unwrap();
-        check(&plan).unwrap();
-        plan
     }
 }

@@ -16,7 +16,9 @@ mod devices;
 mod execution;
 mod hooks;
 mod idmap;
+mod keys;
 mod many;
+mod model;
 mod namespaces;
 mod no_mounts;
 mod process;
@@ -26,4 +28,6 @@ mod sysctl;
 mod targets;
 mod terminal;
 mod tmpfs;
+#[cfg(feature = "containers")]
+mod trace;
 mod user_namespace;

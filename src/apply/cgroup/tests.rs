@@ -1,7 +1,7 @@
 //! The file system of cgroups, for real.
 //!
-//! These make cgroups, so they run only inside a sandbox that shows them a part of the host's
-//! (SANDBOX_ID is set there): `sandbox.sh v2|v1|hybrid TEST-BINARY --ignored apply::cgroup`.
+//! These make cgroups, so they run only inside `scripts/sandbox`, which shows them a part of the
+//! host's: [`in_sandboxes`] starts them there, once for each way to mount cgroups.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,13 +21,36 @@ use crate::config::cgroup::site::sites;
 use crate::config::name::ContainerId;
 use crate::facts::cgroup::{CgroupHost, read as read_host};
 
-const REASON: &str = "makes cgroups: only in a sandbox";
+/// Runs the ignored tests of this file in sandboxes.
+#[test]
+fn in_sandboxes() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let sandbox = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox");
+    for layout in ["v2", "v1", "hybrid"] {
+        let output = Command::new(sandbox)
+            .arg(layout)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--ignored", "--show-output", "--test-threads", "1", "apply::cgroup::tests"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let ran = !text.contains(" 0 passed") && !text.contains("skipped:");
+        assert!(output.status.success() && ran, "{layout}: {text}");
+    }
+}
 
-fn host() -> CgroupHost {
-    assert!(std::env::var_os("SANDBOX_ID").is_some(), "{REASON}");
+/// The host's cgroups, in a sandbox only.
+fn host() -> Option<CgroupHost> {
+    if std::env::var_os("RRUN_SANDBOX").is_none() {
+        println!("skipped: makes cgroups, only in a sandbox");
+        return None;
+    }
     let host = read_host();
     assert_ne!(host.kind(), Kind::None);
-    host
+    Some(host)
 }
 
 fn path(text: &str) -> CgroupPath {
@@ -106,7 +129,7 @@ fn all_cgroups(host: &CgroupHost) -> Vec<PathBuf> {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn made_joined_and_removed() {
-    let host = host();
+    let Some(host) = host() else { return };
     let before = all_cgroups(&host);
     let cgroup = create(&host, &path("/made/deep/er"), &[]).unwrap();
     let mut child = sleeper(&cgroup);
@@ -128,7 +151,7 @@ fn made_joined_and_removed() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn limits_are_written() {
-    let host = host();
+    let Some(host) = host() else { return };
     let read = |cgroup: &Cgroup, write: &CgroupWrite| {
         let directory = cgroup.directory(write.version, &write.controller).unwrap();
         fs::read_to_string(directory.join(&write.file)).unwrap().trim().to_owned()
@@ -171,7 +194,7 @@ fn limits_are_written() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn occupied_and_frozen_are_refused() {
-    let host = host();
+    let Some(host) = host() else { return };
     let cgroup = create(&host, &path("/occupied"), &[]).unwrap();
     let mut child = sleeper(&cgroup);
     let during = all_cgroups(&host);
@@ -204,7 +227,7 @@ fn occupied_and_frozen_are_refused() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn frozen_trees_are_killed_and_removed() {
-    let host = host();
+    let Some(host) = host() else { return };
     let before = all_cgroups(&host);
     let cgroup = create(&host, &path("/tree"), &[]).unwrap();
     let mut children = vec![sleeper(&cgroup)];
@@ -239,7 +262,7 @@ fn frozen_trees_are_killed_and_removed() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn forking_processes_are_killed() {
-    let host = host();
+    let Some(host) = host() else { return };
     let cgroup = create(&host, &path("/forking"), &[]).unwrap();
     let script = "read go; while :; do (sleep 100 & sleep 0.01) & sleep 0.01; done";
     let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
@@ -255,7 +278,7 @@ fn forking_processes_are_killed() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn removal_is_bounded() {
-    let host = host();
+    let Some(host) = host() else { return };
     let cgroup = create(&host, &path("/busy"), &[]).unwrap();
     let mut child = sleeper(&cgroup);
     let stuck = remove::remove_until(&cgroup, Instant::now() + Duration::from_millis(50));
@@ -270,7 +293,7 @@ fn removal_is_bounded() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn shared_parent_goes_with_the_last() {
-    let host = host();
+    let Some(host) = host() else { return };
     let before = all_cgroups(&host);
     let workers: Vec<_> = (0..4)
         .map(|worker| {
@@ -292,7 +315,7 @@ fn shared_parent_goes_with_the_last() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn limits_without_a_controller() {
-    let host = host();
+    let Some(host) = host() else { return };
     let before = all_cgroups(&host);
     let limit = CgroupWrite {
         controller: "nosuch".into(),
@@ -316,7 +339,7 @@ fn limits_without_a_controller() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn device_rules_hold() {
-    let host = host();
+    let Some(host) = host() else { return };
     let rules = device::rules(&[], &[]).unwrap();
     let cgroup = create(&host, &path("/devices"), &[]).unwrap();
     if cgroup.directory(Version::V1, "devices").is_some() {
@@ -347,7 +370,7 @@ fn device_rules_hold() {
 #[test]
 #[ignore = "makes cgroups: only in a sandbox"]
 fn measure() {
-    let host = host();
+    let Some(host) = host() else { return };
     let rules = device::rules(&[], &[]).unwrap();
     let program = device::program(&rules).unwrap();
     let mut spent = [Duration::ZERO; 4];

@@ -5,7 +5,7 @@ pub mod inspect;
 pub mod ls;
 pub mod prune;
 pub mod rm;
-mod shown;
+pub(super) mod shown;
 mod start;
 
 use clap::Subcommand;

@@ -14,7 +14,7 @@ use crate::volume::store::VolumeStore;
 /// `volume inspect` (V4.11): the order of the keys is part of it. Secrets are masked (V8.09).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Inspected {
+pub(in crate::cli) struct Inspected {
     created_at: String,
     driver: String,
     labels: BTreeMap<String, String>,
@@ -25,7 +25,7 @@ pub(super) struct Inspected {
 }
 
 impl Inspected {
-    pub(super) fn new(volume: &VolumeRecord, volumes: &VolumeStore) -> Self {
+    pub(in crate::cli) fn new(volume: &VolumeRecord, volumes: &VolumeStore) -> Self {
         Self {
             created_at: volume.created.clone(),
             driver: volume.driver.clone(),
@@ -87,7 +87,7 @@ pub(super) fn row(volume: &VolumeRecord, volumes: &VolumeStore) -> Row {
 }
 
 /// JSON with Docker's four blanks.
-pub(super) fn indented(value: &impl Serialize) -> serde_json::Result<String> {
+pub(in crate::cli) fn indented(value: &impl Serialize) -> serde_json::Result<String> {
     let mut text = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, format))?;

@@ -5,6 +5,7 @@
 //! calls that need a capability are allowed where the container holds it. Not here: making a
 //! program of it (`engine::seccomp`).
 
+pub mod profile;
 mod table;
 
 use caps::Capability;

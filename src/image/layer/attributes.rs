@@ -85,6 +85,13 @@ pub fn set_opaque(directory: impl AsFd, path: &[u8]) -> Result<(), LayerError> {
     Err(LayerError::call("fsetxattr", path, last))
 }
 
+/// Does it hide what the layers below have in it?
+pub fn is_opaque(directory: impl AsFd) -> bool {
+    let mut value = [0; 1];
+    OPAQUE.iter().any(|name| fs::fgetxattr(&directory, *name, &mut value[..]) == Ok(1))
+        && value == *b"y"
+}
+
 /// An archive that brings overlay's marks would redirect lookups to other directories.
 fn check_name(name: &[u8], path: &[u8]) -> Result<(), LayerError> {
     if name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.") {

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::unpack;
+use super::{Target, unpack};
 use crate::image::Limits;
 use crate::image::archive::Reader;
 
@@ -119,7 +119,8 @@ fn as_gnu_tar_does() {
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
         let layer = rustix::fs::open(&ours, flags, rustix::fs::Mode::empty()).unwrap();
         let bytes = fs::read(&archive).unwrap();
-        unpack(&mut Reader::new(&bytes[..]), layer, &Limits::default()).unwrap();
+        let target = Target { layer, below: Vec::new() };
+        unpack(&mut Reader::new(&bytes[..]), target, &Limits::default()).unwrap();
         let (theirs_seen, ours_seen) = (tree(&theirs), tree(&ours));
         assert!(theirs_seen.len() > 12);
         for (path, seen) in &theirs_seen {

@@ -14,6 +14,7 @@ mod attributes;
 mod differential;
 mod directories;
 mod error;
+mod inherit;
 mod member;
 mod outcome;
 #[cfg(test)]
@@ -23,4 +24,4 @@ mod unpack;
 
 pub use error::LayerError;
 pub use outcome::{LeftOut, Unpacked};
-pub use unpack::unpack;
+pub use unpack::{Target, unpack};

@@ -37,7 +37,7 @@ impl Scratch {
     fn unpack(&self, archive: &[u8], limits: &Limits) -> Result<Unpacked, LayerError> {
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
         let layer = rustix::fs::open(self.layer(), flags, rustix::fs::Mode::empty()).unwrap();
-        unpack(&mut Reader::new(archive), layer, limits)
+        unpack(&mut Reader::new(archive), Target { layer, below: Vec::new() }, limits)
     }
 
     /// All that is outside of the layer, with all that a chmod, chown or write would change.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::directories::Directories;
 use super::member::{Place, join};
-use super::{LayerError, Unpacked, attributes};
+use super::{LayerError, Unpacked, attributes, inherit};
 use crate::image::archive::Attributes;
 use crate::tree;
 
@@ -47,6 +47,9 @@ pub enum Found {
     /// Anything else.
     Other,
 }
+
+/// The mode of a directory that no layer says anything about.
+const DEFAULT_MODE: u32 = 0o755;
 
 /// BENEATH and NO_SYMLINKS are the whole defence: whatever entries came before, a path of the
 /// archive cannot name anything outside the layer, nor anything inside by way of a link.
@@ -137,7 +140,11 @@ impl Tree {
         }
         fs::mkdirat(&place.parent, &place.name, Mode::RWXU)
             .map_err(|e| LayerError::call("mkdirat", &place.path, e))?;
-        self.directories.add(&place.path)?.opaque = found == Found::Whiteout;
+        let pending = self.directories.add(&place.path)?;
+        if found == Found::Whiteout {
+            pending.opaque = true;
+            pending.attributes = Some(Attributes { mode: DEFAULT_MODE, ..Attributes::default() });
+        }
         Ok(())
     }
 
@@ -171,10 +178,9 @@ impl Tree {
             .map_err(|e| LayerError::call("unlinkat", &place.path, e))
     }
 
-    /// Gives all directories their attributes.
-    pub fn finish(mut self) -> Result<Unpacked, LayerError> {
+    /// Gives all directories their attributes: their own, or those of the layers `below`.
+    pub fn finish(mut self, below: &[OwnedFd]) -> Result<Unpacked, LayerError> {
         self.directories.add(b"")?;
-        let default = Attributes { mode: 0o755, ..Attributes::default() };
         for (path, pending) in self.directories.into_leaves_first() {
             let name: &[u8] = if path.is_empty() { b"." } else { &path };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -183,11 +189,15 @@ impl Tree {
             if pending.opaque {
                 attributes::set_opaque(&directory, &path)?;
             }
-            match &pending.attributes {
-                Some(own) => {
-                    attributes::set(&directory, own, &path, &mut self.done.left_out)?;
+            let known = match pending.attributes {
+                Some(own) => Some(own),
+                None => inherit::inherited(below, &path)?,
+            };
+            match known {
+                Some(known) => {
+                    attributes::set(&directory, &known, &path, &mut self.done.left_out)?;
                 }
-                None => fs::fchmod(&directory, Mode::from_raw_mode(default.mode))
+                None => fs::fchmod(&directory, Mode::from_raw_mode(DEFAULT_MODE))
                     .map_err(|e| LayerError::call("fchmod", &path, e))?,
             }
         }

@@ -10,17 +10,26 @@ use super::tree::Tree;
 use crate::image::archive::Reader;
 use crate::image::limits::Limits;
 
-/// Unpacks all entries into the directory `layer`.
+/// Where a layer is unpacked.
+#[derive(Debug)]
+pub struct Target {
+    /// An empty directory.
+    pub layer: OwnedFd,
+    /// The layers below it, the topmost first.
+    pub below: Vec<OwnedFd>,
+}
+
+/// Unpacks all entries into the directory of `target`.
 pub fn unpack<R: BufRead>(
     archive: &mut Reader<R>,
-    layer: OwnedFd,
+    target: Target,
     limits: &Limits,
 ) -> Result<Unpacked, LayerError> {
-    let mut tree = Tree::new(layer);
+    let mut tree = Tree::new(target.layer);
     while let Some(entry) = archive.next_entry()? {
         tree.done.entries += 1;
         limits.check_entries(tree.done.entries)?;
         apply::entry(&mut tree, entry, archive)?;
     }
-    tree.finish()
+    tree.finish(&target.below)
 }

@@ -7,7 +7,9 @@ use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
 
 use super::error::LoadError;
+use super::source::Found;
 use super::work::Load;
+use crate::image::digest::Digest;
 use crate::image::reference::Reference;
 use crate::image::store::{Complete, LayerBlob, LayerOrigin, stage_raw_config};
 
@@ -25,7 +27,7 @@ pub fn images(load: &mut Load<'_>) -> Result<Vec<Complete>, LoadError> {
     let items: Vec<Item> = load.source.read_json("manifest.json")?;
     let mut images = Vec::new();
     // Images share layers, and a layer's file is moved away when it is taken.
-    let mut taken: HashMap<PathBuf, LayerBlob> = HashMap::new();
+    let mut taken: HashMap<PathBuf, Digest> = HashMap::new();
     for item in &items {
         images.push(image(load, item, &mut taken)?);
     }
@@ -38,7 +40,7 @@ pub fn images(load: &mut Load<'_>) -> Result<Vec<Complete>, LoadError> {
 fn image(
     load: &mut Load<'_>,
     item: &Item,
-    taken: &mut HashMap<PathBuf, LayerBlob>,
+    taken: &mut HashMap<PathBuf, Digest>,
 ) -> Result<Complete, LoadError> {
     let text = load.source.read(&item.config)?;
     let config: ImageConfiguration =
@@ -53,7 +55,8 @@ fn image(
     }
     let mut layers = Vec::new();
     for (path, wanted) in paths.iter().zip(wanted) {
-        let layer = layer(load, path, taken)?;
+        let below: Vec<Digest> = layers.iter().map(|l: &LayerBlob| l.chain_id.clone()).collect();
+        let layer = layer(load, path, &below, taken)?;
         if layer.diff_id.to_string() != *wanted {
             let why = format!("it unpacks to {}, not to {wanted}", layer.diff_id);
             return Err(LoadError::invalid(path, &why));
@@ -68,23 +71,23 @@ fn image(
     Ok(image)
 }
 
-/// Stages one layer, once for all the names that its file has.
+/// Stages one layer. Several names may lead to its file, which becomes a blob the first time.
 fn layer(
     load: &mut Load<'_>,
     path: &str,
-    taken: &mut HashMap<PathBuf, LayerBlob>,
+    below: &[Digest],
+    taken: &mut HashMap<PathBuf, Digest>,
 ) -> Result<LayerBlob, LoadError> {
     let place = load.source.staged(path)?.unwrap_or_else(|| path.into());
-    if let Some(known) = taken.get(&place) {
-        return Ok(known.clone());
-    }
-    let found = load.source.open(path)?;
-    let origin = match found.staged {
-        Some(place) => LayerOrigin::Staged(place),
-        None => LayerOrigin::Stream(Box::new(found.file)),
+    let origin = match taken.get(&place) {
+        Some(blob) => LayerOrigin::Staged(load.staging.blob_path(blob)),
+        None => match load.source.open(path)? {
+            Found { staged: Some(place), .. } => LayerOrigin::Staged(place),
+            Found { file, .. } => LayerOrigin::Stream(file),
+        },
     };
-    let layer = load.staging.add_layer_from(origin, load.limits)?;
+    let layer = load.staging.add_layer(origin, below, load.limits)?;
     load.left_out.add(layer.left_out);
-    taken.insert(place, layer.clone());
+    taken.insert(place, layer.digest.clone());
     Ok(layer)
 }

@@ -1,11 +1,13 @@
 //! OCI layouts: `index.json` leads to manifests, those to configurations and layers.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
 use super::error::LoadError;
 use super::work::Load;
+use crate::image::chain;
 use crate::image::digest::Digest;
 use crate::image::import::Platform;
 use crate::image::reference::Reference;
@@ -125,47 +127,63 @@ fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
             "its layers and those of its configuration differ in number",
         ));
     }
-    let mut diff_ids = Vec::new();
+    let mut chain_ids = Vec::new();
     for (descriptor, wanted) in manifest.layers().iter().zip(wanted_ids) {
         let wanted = Digest::parse(wanted).map_err(|e| LoadError::invalid(&id, &e))?;
-        layer(load, descriptor, &wanted)?;
-        diff_ids.push(wanted);
+        layer(load, descriptor, &wanted, &chain_ids)?;
+        chain_ids.push(chain::on_top(&chain_ids, &wanted));
     }
     load.staging.add_blob(&text)?;
     load.staging.add_blob(&config_text)?;
     let mut descriptor = wanted.manifest;
     descriptor.set_annotations(None);
     let references = wanted.reference.into_iter().collect();
-    Ok(Complete { id, manifest: descriptor, diff_ids, references })
+    Ok(Complete { id, manifest: descriptor, chain_ids, references })
 }
 
-/// Stages a layer, unless the store or the staging directory has it from the very same blob.
-fn layer(load: &mut Load<'_>, wanted: &Descriptor, diff_id: &Digest) -> Result<(), LoadError> {
+/// Stages a layer on top of those below, unless it is there already from the very same blob.
+fn layer(
+    load: &mut Load<'_>,
+    wanted: &Descriptor,
+    diff_id: &Digest,
+    below: &[Digest],
+) -> Result<(), LoadError> {
     let digest = sha256(wanted)?;
-    let staged = load.staging.has_layer(diff_id, &digest);
-    if staged || load.store.has_layer_of(diff_id, &digest) {
+    let chain_id = chain::on_top(below, diff_id);
+    let staged = load.staging.has_layer(&chain_id, &digest);
+    if staged || load.store.has_layer_of(&chain_id, &digest) {
         return Ok(());
     }
     let path = blob_path(&digest);
-    let found = load.source.open(&path)?;
-    let size = found.file.metadata().map(|m| m.len());
-    if size.ok() != Some(wanted.size()) {
-        return Err(LoadError::invalid(&path, "its size is not the one in the manifest"));
-    }
-    let origin = match found.staged {
-        Some(place) => LayerOrigin::Staged(place),
-        None => LayerOrigin::Stream(Box::new(found.file.take(wanted.size()))),
-    };
-    let layer = load.staging.add_layer_from(origin, load.limits)?;
+    let layer = load.staging.add_layer(origin(load, wanted, &digest)?, below, load.limits)?;
     load.left_out.add(layer.left_out);
     if layer.digest != digest {
         return Err(LoadError::invalid(&path, "its content has another digest"));
     }
     if layer.diff_id != *diff_id {
-        return Err(LoadError::invalid(
-            &path,
-            &format!("it unpacks to {}, not to {diff_id}", layer.diff_id),
-        ));
+        let why = format!("it unpacks to {}, not to {diff_id}", layer.diff_id);
+        return Err(LoadError::invalid(&path, &why));
     }
     Ok(())
+}
+
+fn origin(
+    load: &Load<'_>,
+    wanted: &Descriptor,
+    digest: &Digest,
+) -> Result<LayerOrigin<io::Take<File>>, LoadError> {
+    // Another image of the same archive may have brought it here.
+    let staged = load.staging.blob_path(digest);
+    if staged.exists() {
+        return Ok(LayerOrigin::Staged(staged));
+    }
+    let path = blob_path(digest);
+    let found = load.source.open(&path)?;
+    if found.file.metadata().map(|m| m.len()).ok() != Some(wanted.size()) {
+        return Err(LoadError::invalid(&path, "its size is not the one in the manifest"));
+    }
+    Ok(match found.staged {
+        Some(place) => LayerOrigin::Staged(place),
+        None => LayerOrigin::Stream(found.file.take(wanted.size())),
+    })
 }

@@ -1,8 +1,9 @@
 //! Archives and directories of other tools, whole and tampered with.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use crate::image::archive::tests::Blocks;
+use crate::image::archive::tests::{Blocks, header};
 use crate::image::store::tests::{Scratch, archive, named};
 use crate::image::{Digest, ImageError, Limits};
 
@@ -284,4 +285,67 @@ fn known_layers_are_not_borrowed() {
     let crossed = layout(&layer, &other_id, "crossed");
     assert!(load(&scratch, &crossed).unwrap_err().contains("it unpacks to"));
     assert!(matches!(scratch.images.get("crossed"), Err(ImageError::NotFound(_))));
+}
+
+/// A directory that a layer only passes through looks as the layers below say, also when the same
+/// layer lies on another one elsewhere; what is hidden below is no longer asked.
+#[test]
+fn silent_directories_inherit() {
+    let scratch = Scratch::new();
+    let directory = |mode: u32, path: &str| {
+        let mut header = header(b'5', path.as_bytes());
+        header.set_mode(mode);
+        header
+    };
+    let base = |mode| {
+        Blocks::default()
+            .raw(directory(0o711, "./"), b"")
+            .pax(&[("SCHILY.xattr.user.x", b"kept")])
+            .raw(directory(mode, "root"), b"")
+            .raw(directory(mode, "gone"), b"")
+            .raw(directory(mode, "hidden"), b"")
+            .raw(directory(mode, "hidden/deep"), b"")
+            .end()
+    };
+    let middle = Blocks::default().file(".wh.gone", b"").file("hidden/.wh..wh..opq", b"").end();
+    let top = Blocks::default()
+        .file("root/new", b"")
+        .file("gone/new", b"")
+        .file("hidden/deep/new", b"")
+        .end();
+    for mode in [0o700, 0o2770] {
+        let layers = [base(mode), middle.clone(), top.clone()];
+        let diff_ids = layers.each_ref().map(|layer| Digest::of(layer));
+        let config = config(&diff_ids.each_ref());
+        let descriptors = layers.each_ref().map(|layer| descriptor("layer.v1.tar", layer));
+        let manifest = serde_json::to_vec(&serde_json::json!({
+            "schemaVersion": 2, "config": descriptor("config.v1+json", &config),
+            "layers": descriptors,
+        }))
+        .unwrap();
+        let index = serde_json::json!({
+            "schemaVersion": 2, "manifests": [descriptor("manifest.v1+json", &manifest)],
+        });
+        let mut files = vec![("index.json".into(), serde_json::to_vec(&index).unwrap())];
+        files.extend(layers.iter().map(|layer| blob(layer)));
+        files.extend([blob(&config), blob(&manifest)]);
+        load(&scratch, &files).unwrap();
+        let image = scratch.images.get(Digest::of(&config).hex()).unwrap();
+        assert_eq!(image.diff_ids, diff_ids);
+        let seen = |layer: usize, path: &str| {
+            let meta = fs::metadata(image.layers[layer].join(path)).unwrap();
+            (meta.permissions().mode() & 0o7777, meta.modified().unwrap())
+        };
+        let there = std::time::UNIX_EPOCH + std::time::Duration::from_secs(981_173_106);
+        assert_eq!(seen(0, "root"), (mode, there));
+        assert_eq!(seen(0, ""), (0o711, there));
+        assert_eq!(seen(1, "hidden"), (mode, there));
+        assert_eq!(seen(0, "hidden"), (mode, there));
+        assert_eq!((seen(0, "gone").0, seen(0, "hidden/deep").0), (0o755, 0o755));
+        let mut value = [0; 4];
+        let root = image.layers[0].join("root");
+        assert_eq!(rustix::fs::getxattr(root, "user.x", &mut value[..]), Ok(4));
+    }
+    // The lowest layers differ, so the same middle and top are there twice.
+    assert_eq!(scratch.files().iter().filter(|f| f.ends_with(".json")).count(), 6);
 }

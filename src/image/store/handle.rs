@@ -48,13 +48,8 @@ impl ImageStore {
     }
 
     /// The directory of an unpacked layer.
-    pub fn layer_path(&self, diff_id: &Digest) -> PathBuf {
-        self.layers.join(diff_id.hex())
-    }
-
-    /// Is a layer there, unpacked?
-    pub fn has_layer(&self, diff_id: &Digest) -> bool {
-        self.layer_path(diff_id).is_dir()
+    pub fn layer_path(&self, chain_id: &Digest) -> PathBuf {
+        self.layers.join(chain_id.hex())
     }
 
     /// The descriptor that the index has for a manifest.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
 use super::{ImageError, ImageStore, names};
+use crate::image::chain::chain_ids;
 use crate::image::config::ImageConfig;
 use crate::image::digest::Digest;
 use crate::image::reference::Reference;
@@ -35,6 +36,8 @@ pub struct Image {
     pub config: ImageConfig,
     /// The layers' digests, the lowest first.
     pub diff_ids: Vec<Digest>,
+    /// The ids of the stack up to each layer, under which they are kept.
+    pub chain_ids: Vec<Digest>,
     /// The layers' directories, the topmost first, as overlay lists them.
     pub layers: Vec<PathBuf>,
     /// The sizes of all files of all layers.
@@ -102,6 +105,7 @@ pub fn read(
     let parts = parts(&manifest, manifest_digest)?;
     let config: ImageConfiguration = store.layout.read_json("configuration", &parts.config)?;
     let diff_ids = diff_ids(&config, &parts.config)?;
+    let chain_ids = chain_ids(&diff_ids);
     let newest = config.history().iter().flatten().next_back();
     Ok(Image {
         references: names::references(index, manifest_digest),
@@ -113,19 +117,20 @@ pub fn read(
         os: config.os().to_string(),
         comment: newest.and_then(|h| h.comment().clone()).unwrap_or_default(),
         config: ImageConfig::from_oci(config.config().as_ref()),
-        layers: diff_ids.iter().rev().map(|id| store.layer_path(id)).collect(),
-        size_bytes: size(store, &diff_ids, &parts),
+        layers: chain_ids.iter().rev().map(|id| store.layer_path(id)).collect(),
+        size_bytes: size(store, &chain_ids, &parts),
         diff_ids,
+        chain_ids,
         blobs: parts.blobs.into_iter().map(|(digest, _)| digest).collect(),
         id: parts.config,
     })
 }
 
 /// Where a layer has no record, its blob's size counts.
-fn size(store: &ImageStore, diff_ids: &[Digest], parts: &Parts) -> u64 {
+fn size(store: &ImageStore, chain_ids: &[Digest], parts: &Parts) -> u64 {
     let mut sum = 0u64;
-    for (at, diff_id) in diff_ids.iter().enumerate() {
-        let record = read_layer_record(&store.layer_record_path(diff_id));
+    for (at, chain_id) in chain_ids.iter().enumerate() {
+        let record = read_layer_record(&store.layer_record_path(chain_id));
         let blob = parts.blobs.get(at).map_or(0, |(_, size)| *size);
         sum = sum.saturating_add(record.map_or(blob, |r| r.size_bytes));
     }
@@ -140,7 +145,7 @@ pub fn read_layer_record(path: &Path) -> Option<LayerRecord> {
 
 impl ImageStore {
     /// Where a layer's record is.
-    pub(super) fn layer_record_path(&self, diff_id: &Digest) -> PathBuf {
-        self.layers.join(format!("{}.json", diff_id.hex()))
+    pub(super) fn layer_record_path(&self, chain_id: &Digest) -> PathBuf {
+        self.layers.join(format!("{}.json", chain_id.hex()))
     }
 }

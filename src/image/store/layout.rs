@@ -112,7 +112,9 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, StoreError> {
 
 /// The text of a value with sorted keys, so that its digest depends on its content alone.
 pub fn canonical(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ImageError> {
-    serde_json::to_value(value)
-        .and_then(|v| serde_json::to_vec(&v))
-        .map_err(|e| ImageError::build(what, e))
+    let failed = |e| ImageError::build(what, e);
+    let mut value = serde_json::to_value(value).map_err(failed)?;
+    // An object keeps the order that it was made in, and a HashMap has a new one every time.
+    value.sort_all_objects();
+    serde_json::to_vec(&value).map_err(failed)
 }

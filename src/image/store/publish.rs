@@ -20,8 +20,8 @@ pub struct Complete {
     pub id: Digest,
     /// The descriptor of its manifest.
     pub manifest: Descriptor,
-    /// Its layers, the lowest first.
-    pub diff_ids: Vec<Digest>,
+    /// The ids of its stack of layers, the lowest first.
+    pub chain_ids: Vec<Digest>,
     /// The names that it gets.
     pub references: Vec<Reference>,
 }
@@ -72,8 +72,8 @@ pub fn stage_raw_config(
         .build()
         .map_err(|e| ImageError::build("manifest", e))?;
     manifest.set_platform(Some(platform));
-    let diff_ids = layers.iter().map(|l| l.diff_id.clone()).collect();
-    Ok(Complete { id, manifest, diff_ids, references: Vec::new() })
+    let chain_ids = layers.iter().map(|l| l.chain_id.clone()).collect();
+    Ok(Complete { id, manifest, chain_ids, references: Vec::new() })
 }
 
 impl ImageStore {
@@ -120,16 +120,16 @@ impl ImageStore {
     }
 
     fn place_image(&self, staging: &Staging, image: &Complete) -> Result<(), ImageError> {
-        for diff_id in &image.diff_ids {
-            let place = self.layer_path(diff_id);
+        for chain_id in &image.chain_ids {
+            let place = self.layer_path(chain_id);
             // The record first: a layer that is there has one.
-            place_file(&staging.record_path(diff_id), &self.layer_record_path(diff_id))?;
-            let staged = staging.layer_path(diff_id);
+            place_file(&staging.record_path(chain_id), &self.layer_record_path(chain_id))?;
+            let staged = staging.layer_path(chain_id);
             if staged.exists() && !place.exists() {
                 staging::rename(&staged, &place)?;
             }
             if !place.exists() {
-                return Err(ImageError::Vanished(diff_id.clone()));
+                return Err(ImageError::Vanished(chain_id.clone()));
             }
         }
         let manifest = names::digest(&image.manifest).ok_or_else(|| {

@@ -116,11 +116,11 @@ impl ImageStore {
                 remove_any(&self.blob_path(digest))?;
             }
         }
-        for diff_id in image.diff_ids.iter().rev() {
-            if !referenced.layers.contains(diff_id) {
-                remove_any(&self.layer_path(diff_id))?;
-                remove_any(&self.layer_record_path(diff_id))?;
-                removed.push(Removed::Deleted(diff_id.clone()));
+        for chain_id in image.chain_ids.iter().rev() {
+            if !referenced.layers.contains(chain_id) {
+                remove_any(&self.layer_path(chain_id))?;
+                remove_any(&self.layer_record_path(chain_id))?;
+                removed.push(Removed::Deleted(chain_id.clone()));
             }
         }
         Ok(())

@@ -17,8 +17,9 @@ use super::{ImageError, ImageStore};
 use crate::image::archive::compression::{self, Compression, Unpacker};
 use crate::image::archive::tee::{Keep, Passed, Tee};
 use crate::image::archive::{ArchiveError, Reader};
+use crate::image::chain;
 use crate::image::digest::Digest;
-use crate::image::layer::{self, LayerError, LeftOut};
+use crate::image::layer::{self, LayerError, LeftOut, Target};
 use crate::image::limits::Limits;
 use crate::store::{self, Durability, LockKind, StoreError};
 use crate::tree;
@@ -30,6 +31,8 @@ pub const PREFIX: &str = ".new-";
 #[derive(Debug)]
 pub struct Staging {
     path: PathBuf,
+    /// Where layers are when they are in place.
+    layers: PathBuf,
     directory: OwnedFd,
     counter: u64,
 }
@@ -43,24 +46,26 @@ pub struct LayerBlob {
     pub digest: Digest,
     /// The digest of what it unpacks to.
     pub diff_id: Digest,
+    /// The id of it and all layers below it.
+    pub chain_id: Digest,
     /// What could not be unpacked here.
     pub left_out: LeftOut,
 }
 
 /// Where a layer's archive is.
-pub enum LayerOrigin {
+pub enum LayerOrigin<R> {
     /// Somewhere else; it is copied.
-    Stream(Box<dyn Read>),
+    Stream(R),
     /// In the staging directory; it is renamed.
     Staged(PathBuf),
 }
 
 impl ImageStore {
     /// Is a layer in place, unpacked from this very blob, which is there too?
-    pub fn has_layer_of(&self, diff_id: &Digest, blob: &Digest) -> bool {
-        let record = read_layer_record(&self.layer_record_path(diff_id));
+    pub fn has_layer_of(&self, chain_id: &Digest, blob: &Digest) -> bool {
+        let record = read_layer_record(&self.layer_record_path(chain_id));
         let same = record.is_some_and(|r| r.blob == *blob);
-        same && self.has_layer(diff_id) && self.blob_path(blob).exists()
+        same && self.layer_path(chain_id).is_dir() && self.blob_path(blob).exists()
     }
 
     /// Makes a directory for a command's work.
@@ -74,7 +79,7 @@ impl ImageStore {
         let directory = open_directory(made.path())?;
         rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
             .map_err(|e| StoreError::io("flock", made.path(), e))?;
-        Ok(Staging { path: made.keep(), directory, counter: 0 })
+        Ok(Staging { path: made.keep(), layers: self.layers.clone(), directory, counter: 0 })
     }
 }
 
@@ -96,13 +101,13 @@ impl Staging {
     }
 
     /// Where a layer waits.
-    pub fn layer_path(&self, diff_id: &Digest) -> PathBuf {
-        self.path.join(format!("layer.{}", diff_id.hex()))
+    pub fn layer_path(&self, chain_id: &Digest) -> PathBuf {
+        self.path.join(format!("layer.{}", chain_id.hex()))
     }
 
     /// Where a layer's record waits.
-    pub fn record_path(&self, diff_id: &Digest) -> PathBuf {
-        self.path.join(format!("layer.{}.json", diff_id.hex()))
+    pub fn record_path(&self, chain_id: &Digest) -> PathBuf {
+        self.path.join(format!("layer.{}.json", chain_id.hex()))
     }
 
     /// Adds a small blob.
@@ -114,53 +119,40 @@ impl Staging {
     }
 
     /// Is a layer staged already, unpacked from this very blob?
-    pub fn has_layer(&self, diff_id: &Digest, blob: &Digest) -> bool {
-        read_layer_record(&self.record_path(diff_id)).is_some_and(|r| r.blob == *blob)
+    pub fn has_layer(&self, chain_id: &Digest, blob: &Digest) -> bool {
+        read_layer_record(&self.record_path(chain_id)).is_some_and(|r| r.blob == *blob)
     }
 
     /// Reads a layer's archive, packed or not: keeps it as a blob and unpacks it, in one pass.
+    /// `below` are the layers under it, the lowest first.
     pub fn add_layer(
         &mut self,
-        input: impl Read,
+        origin: LayerOrigin<impl Read>,
+        below: &[Digest],
         limits: &Limits,
     ) -> Result<LayerBlob, ImageError> {
-        let blob = self.fresh_path("blob");
-        let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
-        self.take_layer(Incoming { stream: input, keep: Keep::In(file), blob }, limits)
-    }
-
-    /// The same for a layer whose file may lie here already: then that file becomes the blob.
-    pub fn add_layer_from(
-        &mut self,
-        origin: LayerOrigin,
-        limits: &Limits,
-    ) -> Result<LayerBlob, ImageError> {
-        match origin {
-            LayerOrigin::Stream(stream) => self.add_layer(stream, limits),
-            LayerOrigin::Staged(path) => {
-                let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
-                let incoming = Incoming { stream: file, keep: Keep::Digest, blob: path };
-                self.take_layer(incoming, limits)
-            }
-        }
-    }
-
-    fn take_layer(
-        &mut self,
-        incoming: Incoming<impl Read>,
-        limits: &Limits,
-    ) -> Result<LayerBlob, ImageError> {
-        let Incoming { stream, keep, blob } = incoming;
         let root = self.fresh_path("layer");
         fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
-        let layer = receive(stream, keep, open_directory(&root)?, limits)?;
+        let target = Target { layer: open_directory(&root)?, below: self.open_layers(below)? };
+        let (blob, layer) = match origin {
+            LayerOrigin::Stream(stream) => {
+                let blob = self.fresh_path("blob");
+                let file = File::create_new(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
+                (blob, receive(stream, Keep::In(file), target, limits)?)
+            }
+            LayerOrigin::Staged(blob) => {
+                let file = File::open(&blob).map_err(|e| StoreError::io("open", &blob, e))?;
+                (blob, receive(file, Keep::Digest, target, limits)?)
+            }
+        };
         let digest = layer.blob.digest;
         rename(&blob, &self.blob_path(&digest))?;
-        let target = self.layer_path(&layer.diff_id);
-        if target.exists() {
+        let chain_id = chain::on_top(below, &layer.diff_id);
+        let place = self.layer_path(&chain_id);
+        if place.exists() {
             remove_directory(&root)?;
         } else {
-            rename(&root, &target)?;
+            rename(&root, &place)?;
         }
         let record = LayerRecord {
             size_bytes: layer.unpacked.size_bytes,
@@ -168,14 +160,25 @@ impl Staging {
             blob: digest.clone(),
         };
         // The sync of all at the end makes it durable.
-        store::write_record(&self.record_path(&layer.diff_id), &record, Durability::Passing)?;
+        store::write_record(&self.record_path(&chain_id), &record, Durability::Passing)?;
         let media_type = media_type(layer.compression);
         Ok(LayerBlob {
             descriptor: descriptor(media_type, &digest, layer.blob.size_bytes)?,
             digest,
             diff_id: layer.diff_id,
+            chain_id,
             left_out: layer.unpacked.left_out,
         })
+    }
+
+    /// Opens layers that are staged or in place; the topmost comes first.
+    fn open_layers(&self, chain_ids: &[Digest]) -> Result<Vec<OwnedFd>, ImageError> {
+        let open = |chain_id: &Digest| {
+            let staged = self.layer_path(chain_id);
+            let place = self.layers.join(chain_id.hex());
+            Ok(open_directory(if staged.exists() { &staged } else { &place })?)
+        };
+        chain_ids.iter().rev().map(open).collect()
     }
 }
 
@@ -184,14 +187,6 @@ impl Drop for Staging {
         // What cannot be removed now is swept by the next command.
         let _ = remove_directory(&self.path);
     }
-}
-
-/// A layer's archive that is about to be read.
-struct Incoming<R> {
-    stream: R,
-    keep: Keep,
-    /// The file that it is kept in, or comes from.
-    blob: PathBuf,
 }
 
 struct Received {
@@ -206,7 +201,7 @@ struct Received {
 fn receive(
     input: impl Read,
     keep: Keep,
-    directory: OwnedFd,
+    target: Target,
     limits: &Limits,
 ) -> Result<Received, ImageError> {
     let read = |e| ImageError::Layer(LayerError::Archive(ArchiveError::Read(e)));
@@ -214,7 +209,7 @@ fn receive(
     let tee = Tee::new(input, keep, limits.bytes).map_err(read)?;
     if compression == Compression::None {
         let mut archive = Reader::new(tee);
-        let unpacked = layer::unpack(&mut archive, directory, limits)?;
+        let unpacked = layer::unpack(&mut archive, target, limits)?;
         let blob = archive.into_inner().finish().map_err(read)?;
         return Ok(Received { diff_id: blob.digest.clone(), blob, compression, unpacked });
     }
@@ -222,7 +217,7 @@ fn receive(
     let unpacker = Unpacker::new(tee, compression, taken, limits).map_err(read)?;
     let inner = Tee::new(unpacker, Keep::Digest, limits.bytes).map_err(read)?;
     let mut archive = Reader::new(inner);
-    let unpacked = layer::unpack(&mut archive, directory, limits)?;
+    let unpacked = layer::unpack(&mut archive, target, limits)?;
     let (diff, unpacker) = archive.into_inner().finish_with_input().map_err(read)?;
     let blob = unpacker.into_inner().finish().map_err(read)?;
     Ok(Received { blob, diff_id: diff.digest, compression, unpacked })

@@ -10,6 +10,7 @@ use rustix::fs::FlockOperation;
 
 use super::staging::{self, PREFIX, open_directory, remove_directory};
 use super::{ImageError, ImageStore, Staging, image, names};
+use crate::image::chain::chain_ids;
 use crate::image::digest::Digest;
 use crate::store::StoreError;
 
@@ -86,7 +87,7 @@ impl ImageStore {
         if self.blob_path(&parts.config).exists() {
             let config: ImageConfiguration =
                 self.layout.read_json("configuration", &parts.config)?;
-            found.layers.extend(image::diff_ids(&config, &parts.config)?);
+            found.layers.extend(chain_ids(&image::diff_ids(&config, &parts.config)?));
         }
         found.blobs.insert(parts.config);
         Ok(())

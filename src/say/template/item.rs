@@ -58,6 +58,11 @@ impl Item {
     pub(super) fn below(&self, name: &str, value: &Value) -> Item {
         // A record in a map of users' keys is a record again: Networks.bridge.
         let is_map = !self.is_map && MAPS.contains(&name) && !value.is_string();
-        Item { value: value.clone(), is_map }
+        let mut value = value.clone();
+        if is_map {
+            // Go writes a map's keys in order, a record's as they are declared.
+            value.sort_all_objects();
+        }
+        Item { value, is_map }
     }
 }

@@ -56,7 +56,10 @@ impl Template {
 
     /// Renders the template for a row of a list.
     pub fn render_row(&self, row: &Row) -> Result<String, TemplateError> {
-        Evaluator::new(&row.fields, &row.methods, Mode::Value).run(&self.source, &self.nodes)
+        // A row is a map to Docker's readers, and Go prints maps with sorted keys.
+        let mut fields = row.fields.clone();
+        fields.sort_all_objects();
+        Evaluator::new(&fields, &row.methods, Mode::Value).run(&self.source, &self.nodes)
     }
 
     /// Renders the template for the headers of its columns: functions that change a value's text

@@ -1,0 +1,295 @@
+//! From the command line to the command: clap's types, the store, the exit status.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, FromArgMatches, Subcommand};
+
+use super::argv::{self, Call, Named, Wish};
+use super::argv_error::{ArgvError, flag_name};
+use super::run_args::{Caller, Extra, RunArgs};
+use super::{
+    Context, Outcome, container, create, explain, image, images, import, inspect, load, ps, rm,
+    rmi, run, save, start, tag, volume,
+};
+use crate::config::nearest::nearest;
+use crate::container::options::RunOptions;
+use crate::say::failure::{Failure, Status};
+use crate::say::output::Output;
+use crate::say::steps::Steps;
+use crate::store::{Store, StoreError};
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Cmd),
+    Create(create::Cmd),
+    Start(start::Cmd),
+    Rm(rm::Cmd),
+    Ps(ps::Cmd),
+    Inspect(inspect::Cmd),
+    Explain(explain::Cmd),
+    Images(images::Cmd),
+    Import(import::Cmd),
+    Load(load::Cmd),
+    Save(save::Cmd),
+    Tag(tag::Cmd),
+    Rmi(rmi::Cmd),
+    #[command(subcommand)]
+    Volume(volume::VolumeCommand),
+    #[command(subcommand)]
+    Container(container::ContainerCommand),
+    #[command(subcommand)]
+    Image(image::ImageCommand),
+}
+
+/// Runs the command line and returns the exit status. `argv` begins with the program's name.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let out = Output;
+    match serve(argv.into_iter().skip(1), &out) {
+        Ok(status) => status,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.status.code()
+        }
+    }
+}
+
+fn serve(argv: impl Iterator<Item = OsString>, out: &Output) -> Outcome {
+    let root = root_command();
+    let line = argv::split(&argv::text(argv)?, &root).map_err(|e| wrong(&root, e))?;
+    let told = |e| Failure::new("write the help", e);
+    match line.wish {
+        Wish::Help(path) => out.text(&help(root, &path)).map_err(told)?,
+        Wish::Version => {
+            out.line(concat!("rrun version ", env!("CARGO_PKG_VERSION"))).map_err(told)?;
+        }
+        Wish::Run(call) => {
+            let near_command = near_command(&call, &root);
+            let command = parse(root, &call)?;
+            let store = StorePlace { option: line.root };
+            return carry_out(command, &store, near_command);
+        }
+    }
+    Ok(0)
+}
+
+/// rrun's own clap command, with all commands below it.
+pub(super) fn root_command() -> clap::Command {
+    let option = |name: &'static str| Arg::new(name).long(name);
+    let root = clap::Command::new("rrun")
+        .version(env!("CARGO_PKG_VERSION"))
+        .override_usage("rrun [RUN OPTIONS] IMAGE [COMMAND]...\n       rrun COMMAND [OPTIONS] ...")
+        // -h is a container's host name, as Docker's.
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg(
+            option("help")
+                .action(ArgAction::Help)
+                .global(true)
+                .help("Show this")
+                .display_order(999),
+        )
+        .arg(option("root").value_name("DIR").help(
+            "Where volumes, images and containers are kept [default: RRUN_ROOT, /var/lib/rrun]",
+        ))
+        .disable_version_flag(true)
+        .arg(option("version").action(ArgAction::Version).help("Show the version"));
+    // Given twice, the last one counts, as everywhere in Docker's command line.
+    Command::augment_subcommands(root)
+        .about("Containers whose subject is storage, without a daemon")
+        .args_override_self(true)
+}
+
+/// A wrong number of words is told with the right one.
+fn wrong(root: &clap::Command, error: ArgvError) -> Failure {
+    let usage = match &error {
+        ArgvError::Words { path, .. } => {
+            let path: Vec<String> = path.split(' ').map(str::to_owned).collect();
+            Some(built(root.clone(), &path).render_usage().to_string())
+        }
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match usage.as_deref().and_then(|usage| usage.strip_prefix("Usage: ")) {
+        Some(usage) => failure.hint(usage),
+        None => failure,
+    }
+}
+
+/// The command with this path, ready to tell how it is used.
+fn built(mut root: clap::Command, path: &[String]) -> clap::Command {
+    root.build();
+    let mut command = &root;
+    for name in path {
+        let Some(below) = command.find_subcommand(name) else { break };
+        command = below;
+    }
+    command.clone()
+}
+
+fn help(root: clap::Command, path: &[String]) -> String {
+    let mut command = built(root, path);
+    // All that is said about the command, but one line an option.
+    if let Some(about) = command.get_long_about().cloned() {
+        command = command.about(about);
+    }
+    let text = command.render_help();
+    if std::io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() }
+}
+
+/// The command that a first word was probably meant to be which was taken for an image.
+fn near_command(call: &Call, root: &clap::Command) -> Option<String> {
+    let after = call.words.iter().position(|word| word == "--")? + 1;
+    let image = call.words.get(after).filter(|_| call.named == Named::ByImage)?;
+    nearest(image, root.get_subcommands().map(clap::Command::get_name)).map(str::to_owned)
+}
+
+fn parse(mut root: clap::Command, call: &Call) -> Result<Command, Failure> {
+    root.try_get_matches_from_mut(call.argv())
+        .and_then(|matches| Command::from_arg_matches(&matches))
+        .map_err(|e| refusal(&e, &root, call))
+}
+
+/// What clap refuses after the splitting is a value.
+fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
+    use clap::error::{ContextKind, ContextValue};
+    use std::error::Error;
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let failed =
+        |cause: &str| Failure::new("read the command line", cause).status(Status::NotStarted);
+    let (Some(flag), Some(value)) =
+        (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue))
+    else {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        return failed(line.strip_prefix("error: ").unwrap_or(line));
+    };
+    let command = call.path.iter().try_fold(root, |at, name| at.find_subcommand(name));
+    let long = flag.trim_start_matches("--").split([' ', '=']).next();
+    let arg = command.and_then(|c| c.get_arguments().find(|arg| arg.get_long() == long));
+    let flag = arg.map_or(flag.to_owned(), flag_name);
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(known))) => {
+            format!("must be one of {}", known.join(", "))
+        }
+        (None, _) => "invalid value".into(),
+    };
+    failed(&format!("invalid argument {value:?} for {flag:?} flag: {reason}"))
+}
+
+fn carry_out(command: Command, place: &StorePlace, near_command: Option<String>) -> Outcome {
+    use container::ContainerCommand as C;
+    use image::ImageCommand as I;
+    let cx = || place.open();
+    match command {
+        Command::Run(cmd) | Command::Container(C::Run(cmd)) => {
+            let (options, extra) = container_options(cmd.container)?;
+            let extra = Extra { trace: cmd.trace, near_command, ..extra };
+            run::run(options, &extra, &place.open_for_container()?)
+        }
+        Command::Create(cmd) | Command::Container(C::Create(cmd)) => {
+            let (options, extra) = container_options(cmd.container)?;
+            create::run(options, &extra, &place.open_for_container()?)
+        }
+        Command::Explain(cmd) => {
+            let form = if cmd.json { explain::Form::Json } else { explain::Form::Text };
+            let (options, extra) = container_options(cmd.container)?;
+            let which = if cmd.storage { Steps::Storage } else { Steps::All };
+            explain::run(options, &extra, (form, which), &place.open_for_container()?)
+        }
+        Command::Start(cmd) | Command::Container(C::Start(cmd)) => start::run(&cmd, &cx()?),
+        Command::Rm(cmd) | Command::Container(C::Rm(cmd)) => rm::run(&cmd, &cx()?),
+        Command::Ps(cmd) | Command::Container(C::Ls(cmd)) => ps::run(&cmd, &cx()?),
+        Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
+        Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
+        Command::Images(cmd) | Command::Image(I::Ls(cmd)) => images::run(&cmd, &cx()?),
+        Command::Import(cmd) | Command::Image(I::Import(cmd)) => import::run(&cmd, &cx()?),
+        Command::Load(cmd) | Command::Image(I::Load(cmd)) => load::run(&cmd, &cx()?),
+        Command::Save(cmd) | Command::Image(I::Save(cmd)) => save::run(&cmd, &cx()?),
+        Command::Tag(cmd) | Command::Image(I::Tag(cmd)) => tag::run(&cmd, &cx()?),
+        Command::Rmi(cmd) | Command::Image(I::Rm(cmd)) => rmi::run(&cmd, &cx()?),
+        Command::Image(I::Inspect(cmd)) => inspect::run_images(&cmd, &cx()?),
+        Command::Volume(command) => volume::run(command, &cx()?),
+    }
+}
+
+fn container_options(args: RunArgs) -> Result<(RunOptions, Extra), Failure> {
+    let directory = env::current_dir()
+        .map_err(|e| Failure::new("find the current directory", e).status(Status::NotStarted))?;
+    args.parse(&Caller { directory: &directory, variable: &|name| env::var_os(name) })
+}
+
+/// Where the store is, as far as the command line says.
+struct StorePlace {
+    option: Option<String>,
+}
+
+impl StorePlace {
+    /// Opens the store; a failure is that of any command.
+    fn open(&self) -> Result<Context, Failure> {
+        let path = self.path()?;
+        let store = Store::open(&path).map_err(|e| {
+            let failure = Failure::new("open the store", &e);
+            match hint(&path, &e) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        Ok(Context { store, out: Output })
+    }
+
+    /// Opens the store; without one no container can be set up.
+    fn open_for_container(&self) -> Result<Context, Failure> {
+        self.open().map_err(|failure| failure.status(Status::NotStarted))
+    }
+
+    fn path(&self) -> Result<PathBuf, Failure> {
+        let named = match &self.option {
+            Some(text) => Some(PathBuf::from(text)),
+            None => env::var_os("RRUN_ROOT").filter(|path| !path.is_empty()).map(PathBuf::from),
+        };
+        let path = named.map_or_else(default_path, Ok)?;
+        // A container's record keeps paths; they must not depend on where a command was typed.
+        std::path::absolute(&path).map_err(|e| Failure::new(format!("open the store {path:?}"), e))
+    }
+}
+
+fn default_path() -> Result<PathBuf, Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok("/var/lib/rrun".into());
+    }
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("rrun"))
+        .ok_or_else(|| {
+            Failure::new("find the store", "neither XDG_DATA_HOME nor HOME is set")
+                .hint("name a directory with --root DIR or RRUN_ROOT")
+        })
+}
+
+fn hint(path: &Path, error: &StoreError) -> Option<String> {
+    use std::io::ErrorKind as K;
+    match error {
+        StoreError::NotOurs { mode, .. } if mode & 0o022 != 0 => {
+            Some(format!("if you trust what is in it: chmod go-w {}", path.display()))
+        }
+        StoreError::Io { source, .. }
+            if matches!(
+                source.kind(),
+                K::NotADirectory | K::NotFound | K::PermissionDenied | K::ReadOnlyFilesystem
+            ) =>
+        {
+            Some("name another directory with --root DIR or RRUN_ROOT".into())
+        }
+        _ => None,
+    }
+}

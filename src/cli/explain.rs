@@ -1,0 +1,56 @@
+//! `rrun explain`: the plan of a container that is not made.
+
+use super::run_args::{Extra, RunArgs};
+use super::{Context, Outcome, foreground};
+use crate::container::draft::{Sources, draft};
+use crate::container::options::RunOptions;
+use crate::container::start::plan;
+use crate::container::store::ContainerStore;
+use crate::say::failure::Failure;
+use crate::say::steps::Steps;
+use crate::say::{explain, paint};
+
+/// Show what "rrun run" would ask the kernel for, and why, without doing it
+#[derive(Debug, clap::Args)]
+pub struct Cmd {
+    /// Print JSON, in the form of docs/explain-schema.md
+    #[arg(long)]
+    pub json: bool,
+    /// Only the steps that make the mount tree
+    #[arg(long)]
+    pub storage: bool,
+    /// The container
+    #[command(flatten)]
+    pub container: RunArgs,
+}
+
+/// The form of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Prints what `run` with these options would ask the kernel for. Nothing is made.
+pub fn run(
+    options: RunOptions,
+    extra: &Extra,
+    (form, which): (Form, Steps),
+    cx: &Context,
+) -> Outcome {
+    let wanted = format!("explain a container of {}", options.image);
+    let failed = |error| foreground::not_started(&wanted, &error);
+    let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
+    let draft = draft(&cx.store, options, sources).map_err(failed)?;
+    let containers = ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;
+    let directory = containers.path(&draft.record.id);
+    let (_, plan) = plan(&cx.store, &draft.record, &directory).map_err(failed)?;
+    let text = match form {
+        Form::Text => explain::text(&plan, which, paint::Style::of_stdout()),
+        Form::Json => format!("{:#}\n", explain::json(&plan, which)),
+    };
+    cx.out.text(&text).map_err(|e| Failure::new(&wanted, e))?;
+    Ok(0)
+}

@@ -1,0 +1,158 @@
+//! `rrun inspect`: containers, images and volumes in Docker's shape (V12.23).
+
+use serde_json::Value;
+
+use super::volume::shown::{Inspected, indented};
+use super::{Context, Outcome};
+use crate::config::name::VolumeName;
+use crate::container::ContainerError;
+use crate::container::inspect::inspect;
+use crate::container::store::ContainerStore;
+use crate::image::ImageStore;
+use crate::image::inspect::Inspect;
+use crate::say::failure::Failure;
+use crate::say::template::Template;
+use crate::volume::VolumeError;
+use crate::volume::store::VolumeStore;
+
+/// Display detailed information on containers, images or volumes
+///
+/// A name is looked for among the containers first, then the images, then the volumes. Prints a
+/// JSON array; what is not there is told on standard error, after the others.
+#[derive(Debug, clap::Args)]
+pub struct Cmd {
+    /// Only this kind of object
+    #[arg(long = "type", value_enum, value_name = "KIND")]
+    kind: Option<Kind>,
+    #[command(flatten)]
+    wanted: OneKind,
+}
+
+/// The objects of one kind
+#[derive(Debug, clap::Args)]
+pub struct OneKind {
+    /// How to print: json, or a Go template for each object
+    #[arg(short, long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    format: String,
+    /// The names or ids
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// What can be inspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Container,
+    Image,
+    Volume,
+}
+
+/// Shows objects of any kind.
+pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
+    match cmd.kind {
+        Some(kind) => show(&cmd.wanted, &[kind], cx),
+        None => show(&cmd.wanted, &[Kind::Container, Kind::Image, Kind::Volume], cx),
+    }
+}
+
+/// Shows containers.
+pub fn run_containers(cmd: &OneKind, cx: &Context) -> Outcome {
+    show(cmd, &[Kind::Container], cx)
+}
+
+/// Shows images.
+pub fn run_images(cmd: &OneKind, cx: &Context) -> Outcome {
+    show(cmd, &[Kind::Image], cx)
+}
+
+fn show(cmd: &OneKind, kinds: &[Kind], cx: &Context) -> Outcome {
+    let mut found = Vec::new();
+    let mut failures = Vec::new();
+    for name in &cmd.names {
+        match look(name, kinds, cx) {
+            Ok(Some(object)) => found.push(object),
+            Ok(None) => failures.push(missing(name, kinds)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let text = render(&cmd.format, &found)?;
+    cx.out.text(&text).map_err(|e| Failure::new("write the result", e))?;
+    for failure in &failures {
+        cx.out.failure(failure);
+    }
+    Ok(u8::from(!failures.is_empty()))
+}
+
+fn missing(name: &str, kinds: &[Kind]) -> Failure {
+    let cause = match kinds {
+        [Kind::Container] => format!("No such container: {name}"),
+        [Kind::Image] => format!("No such image: {name}"),
+        [Kind::Volume] => format!("get {name}: no such volume"),
+        _ => format!("Error: No such object: {name}"),
+    };
+    Failure::new(format!("inspect {name}"), cause)
+}
+
+/// The first object of this name.
+fn look(name: &str, kinds: &[Kind], cx: &Context) -> Result<Option<Value>, Failure> {
+    for kind in kinds {
+        let found = match kind {
+            Kind::Container => container(name, cx).map_err(|e| e.to_string()),
+            Kind::Image => image(name, cx),
+            Kind::Volume => volume(name, cx),
+        };
+        match found {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(cause) => return Err(Failure::new(format!("inspect {name}"), cause)),
+        }
+    }
+    Ok(None)
+}
+
+fn container(name: &str, cx: &Context) -> Result<Option<Value>, ContainerError> {
+    let volumes = VolumeStore::open(&cx.store)?;
+    match ContainerStore::open(&cx.store)?.find(name) {
+        Ok(container) => Ok(Some(inspect(&container, &volumes))),
+        Err(ContainerError::Missing(_)) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn image(name: &str, cx: &Context) -> Result<Option<Value>, String> {
+    let found = ImageStore::open(&cx.store).and_then(|images| images.find(name));
+    let Some(image) = found.map_err(|e| e.to_string())? else { return Ok(None) };
+    serde_json::to_value(Inspect::new(&image)).map(Some).map_err(|e| e.to_string())
+}
+
+fn volume(name: &str, cx: &Context) -> Result<Option<Value>, String> {
+    let Ok(name) = VolumeName::parse(name) else { return Ok(None) };
+    let volumes = VolumeStore::open(&cx.store).map_err(|e| e.to_string())?;
+    match volumes.get(&name) {
+        Ok(volume) => {
+            let shown = serde_json::to_value(Inspected::new(&volume, &volumes));
+            shown.map(Some).map_err(|e| e.to_string())
+        }
+        Err(VolumeError::Missing(_)) => Ok(None),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn render(format: &str, found: &[Value]) -> Result<String, Failure> {
+    let wanted = "show what was found";
+    let failed = |e: serde_json::Error| Failure::new(wanted, e);
+    match format {
+        "" => indented(&found).map(|text| text + "\n").map_err(failed),
+        "json" => serde_json::to_string(found).map(|text| text + "\n").map_err(failed),
+        template => {
+            let template = Template::parse(template).map_err(|e| Failure::new(wanted, e))?;
+            // Docker's answer to a template without an object is an empty line.
+            let mut text = String::from(if found.is_empty() { "\n" } else { "" });
+            for object in found {
+                text += &template.render(object).map_err(|e| Failure::new(wanted, e))?;
+                text.push('\n');
+            }
+            Ok(text)
+        }
+    }
+}

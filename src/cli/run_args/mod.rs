@@ -1,0 +1,214 @@
+//! The options of `run`, `create` and `explain`: from the command line to values that are valid.
+//!
+//! All that needs no store is checked here, so that a wrong option is told before anything is
+//! made. What images and other containers add, and whether sources exist, is `container`'s.
+
+mod env;
+mod limits;
+mod log;
+mod mounts;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use refusal::{invalid, refused};
+
+use crate::config::name::ContainerName;
+use crate::container::options::{Network, NetworkMode, RunOptions};
+use crate::say::failure::Failure;
+
+/// The options that describe a container.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    mounts: mounts::MountArgs,
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    limits: limits::LimitArgs,
+    #[command(flatten)]
+    own: OwnArgs,
+    /// The image
+    #[arg(value_name = "IMAGE", required = true)]
+    image: Option<String>,
+    /// The command and its arguments, instead of the image's
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
+/// The options of the process.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct ProcessArgs {
+    /// Set an environment variable; without a value the caller's
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<String>,
+    /// Working directory
+    #[arg(short, long, value_name = "PATH")]
+    workdir: Option<String>,
+    /// User and group: name or uid, and optionally :group or :gid
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    user: Option<String>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Run this instead of the image's entry point; empty for none
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+}
+
+/// The options of the container itself.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct OwnArgs {
+    /// Name of the container
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Remove the container and its anonymous volumes when it ends
+    #[arg(long)]
+    rm: bool,
+    /// Set a label
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    label: Vec<String>,
+    /// Host name of the container
+    #[arg(short = 'h', long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Domain name of the container
+    #[arg(long, value_name = "NAME")]
+    domainname: Option<String>,
+    /// "none" (its own, with loopback only) or "host"
+    #[arg(long, alias = "net", value_name = "NETWORK")]
+    network: Option<String>,
+    /// Write the container's id to this file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
+    /// Keep the output as "json-file", "local" or "none"
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// Option of the log driver: max-size=10m, max-file=3
+    #[arg(long, value_name = "KEY=VALUE")]
+    log_opt: Vec<String>,
+    /// "missing" or "never": images come from "rrun load" and "rrun import" only
+    #[arg(long, value_name = "WHEN")]
+    pull: Option<String>,
+    /// Refuse a -v whose source is missing, instead of making a directory
+    #[arg(long)]
+    strict_sources: bool,
+}
+
+/// What is asked for beside the container itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Where the id is written.
+    pub cidfile: Option<PathBuf>,
+    /// Is a missing source of `-v` an error?
+    pub strict_sources: bool,
+    /// Is each step told, with the kernel's answer?
+    pub trace: bool,
+    /// The command that the image's name is a slip of: `rrun imagse`.
+    pub near_command: Option<String>,
+}
+
+/// What the caller's process gives to a command line.
+pub struct Caller<'a> {
+    /// The current directory, where relative sources start.
+    pub directory: &'a Path,
+    /// Its environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl RunArgs {
+    /// Parses and checks all values.
+    pub fn parse(self, caller: &Caller<'_>) -> Result<(RunOptions, Extra), Failure> {
+        let Self { mounts, process, limits, own, image, command } = self;
+        check_pull(own.pull.as_deref())?;
+        let mounts = mounts.parse(caller.directory)?;
+        let name = own.name.as_deref().map(|text| {
+            ContainerName::parse(text).map_err(|e| refused(&format!("--name {text}"), e))
+        });
+        let options = RunOptions {
+            image: image.unwrap_or_default(),
+            command,
+            name: name.transpose()?,
+            mounts: mounts.requests,
+            volumes_from: mounts.volumes_from,
+            env: env::environment(&process.env_file, &process.env, caller.variable)?,
+            entrypoint: process.entrypoint.map(|text| match text.as_str() {
+                "" => Vec::new(),
+                _ => vec![text],
+            }),
+            working_dir: process.workdir.filter(|text| !text.is_empty()),
+            user: process.user.filter(|text| !text.is_empty()),
+            labels: labels(&own.label)?,
+            interactive: process.interactive,
+            terminal: process.tty,
+            remove: own.rm,
+            limits: limits.parse()?,
+            network: network(&own)?,
+            log: log::log(own.log_driver.as_deref(), &own.log_opt)?,
+        };
+        let extra =
+            Extra { cidfile: own.cidfile, strict_sources: own.strict_sources, ..Extra::default() };
+        Ok((options, extra))
+    }
+}
+
+/// `key=value`, `key=` and `key`; the empty key is refused, as for volumes (V4.10).
+fn labels(words: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let pair = |word: &String| match word.split_once('=').unwrap_or((word, "")) {
+        ("", _) => {
+            Err(invalid("-l, --label", word, format_args!("invalid label '{word}': empty name")))
+        }
+        (key, value) => Ok((key.to_owned(), value.to_owned())),
+    };
+    words.iter().map(pair).collect()
+}
+
+/// sethostname(2) takes so many bytes.
+const HOST_NAME_MAX: usize = 64;
+
+fn network(own: &OwnArgs) -> Result<Network, Failure> {
+    let mode = match own.network.as_deref() {
+        None | Some("" | "none") => NetworkMode::None,
+        Some("host") => NetworkMode::Host,
+        Some(other) => {
+            let cause = format!("the network {other} is not available");
+            return Err(refused(&format!("--network {other}"), cause)
+                .hint("there are none (the container's own, with loopback only) and host"));
+        }
+    };
+    for (flag, name) in [("-h, --hostname", &own.hostname), ("--domainname", &own.domainname)] {
+        let Some(name) = name else { continue };
+        // They become lines of /etc/hosts.
+        if name.len() > HOST_NAME_MAX
+            || name.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            let reason = "a host name has at most 64 bytes and no blanks";
+            return Err(invalid(flag, name, reason));
+        }
+    }
+    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+    Ok(Network { mode, hostname: given(&own.hostname), domainname: given(&own.domainname) })
+}
+
+fn check_pull(when: Option<&str>) -> Result<(), Failure> {
+    match when {
+        None | Some("missing" | "never") => Ok(()),
+        Some("always") => {
+            Err(refused("--pull always", "rrun does not fetch images from registries")
+                .hint("rrun load takes what docker save or skopeo copy wrote"))
+        }
+        Some(other) => {
+            let reason = "invalid pull option: must be one of \"missing\" or \"never\"";
+            Err(invalid("--pull", other, reason))
+        }
+    }
+}

@@ -99,7 +99,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
             // The one failure that engines want without a word of ours around it.
             Some(line) => {
                 eprintln!("{line}");
-                Ok(ExitCode::from(1))
+                Ok(1)
             }
             None => Err(setup::failure(&plan, &error).one_line()),
         },

@@ -82,7 +82,8 @@ impl Case {
     pub fn source_in_root(mut self, path: &str) -> Self {
         let count = self.config["mounts"].as_array().unwrap().len();
         self.facts.sources.resize(count, None);
-        self.facts.sources[count - 1] = Some(SourceFact { in_root: Some(RootPath::clean(path)) });
+        self.facts.sources[count - 1] =
+            Some(SourceFact { in_root: Some(RootPath::clean(path)), flags: 0 });
         self
     }
 

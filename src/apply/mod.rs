@@ -127,13 +127,24 @@ pub(crate) mod fault {
     /// command before it.
     #[cfg(feature = "fault-injection")]
     pub(crate) fn before(index: usize) -> Result<(), super::Fault> {
+        use std::ffi::CString;
+
+        use crate::sys::spawn::{self, Program};
+
         let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<i32>().ok());
         let here = i32::try_from(index + 1).ok();
         if let Ok(text) = std::env::var("RRUN_FAULT_HOOK")
             && let Some((at, command)) = text.split_once(':')
             && at.parse().ok() == here
         {
-            let _ = std::process::Command::new("/bin/sh").args(["-c", command]).status();
+            let arguments = ["sh", "-c", command].map(CString::new).into_iter();
+            let program = Program {
+                path: c"/bin/sh".to_owned(),
+                arguments: arguments.collect::<Result<_, _>>().unwrap_or_default(),
+                environment: vec![c"PATH=/usr/sbin:/usr/bin:/sbin:/bin".to_owned()],
+                stdin: rustix::stdio::stdin(),
+            };
+            let _ = spawn::spawn(program).and_then(spawn::Child::wait);
         }
         if number("RRUN_FAULT_KILL") == here {
             // The first process of a pid namespace takes no signal from itself, but its own faults.

@@ -12,10 +12,13 @@ use super::report::Taken;
 use super::table::Table;
 use super::{Fault, Outcome};
 use crate::config::path::{HostPath, RootPath};
-use crate::plan::step::{CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec};
+use crate::plan::step::{
+    CapabilitySets, Denied, LineEnds, Op, SchedulerSpec, SetGroups, Slot, TerminalSpec,
+};
 use crate::sys::credentials::{self as sys, Capabilities};
 use crate::sys::namespace::{self, Namespace};
 use crate::sys::path::{self, Links};
+use crate::sys::scheduler::{self, SchedulerAttributes};
 use crate::sys::{mount, process};
 
 /// Carries `op` out if it is one of ours.
@@ -84,9 +87,9 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
             Ok(Taken::Done)
         }
         Op::SetPersonality { persona } => done(process::set_personality(*persona)),
-        Op::SetScheduler(attributes) => done(crate::sys::scheduler::set_scheduler(**attributes)),
+        Op::SetScheduler(spec) => done(set_scheduler(spec)),
         Op::SetIoPriority { class_and_level } => done(process::set_io_priority(*class_and_level)),
-        Op::NotDumpable => done(sys::set_dumpable(false)),
+        Op::NotDumpable => done(sys::set_not_dumpable()),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
         Op::SetUser { uid, gid, groups, set_groups } => set_user(*uid, *gid, (groups, *set_groups)),
         Op::SetCapabilities { sets, also } => set_capabilities(sets, *also),
@@ -210,6 +213,21 @@ fn set_oom_score(table: &Table, procfs: Slot, value: i32) -> Outcome {
     write_all(file, &value.to_string())
 }
 
+fn set_scheduler(spec: &SchedulerSpec) -> Result<(), Errno> {
+    let SchedulerSpec { policy, flags, nice, priority, runtime, deadline, period } = *spec;
+    let size = 0;
+    scheduler::set(SchedulerAttributes {
+        size,
+        policy,
+        flags,
+        nice,
+        priority,
+        runtime,
+        deadline,
+        period,
+    })
+}
+
 fn drop_bounding(keep: u64, last: u8) -> Outcome {
     for capability in (0..=last).filter(|c| keep >> c & 1 == 0) {
         sys::drop_from_bounding_set(capability.into())?;
@@ -218,7 +236,7 @@ fn drop_bounding(keep: u64, last: u8) -> Outcome {
 }
 
 fn set_user(uid: u32, gid: u32, (groups, set_groups): (&[u32], SetGroups)) -> Outcome {
-    sys::keep_capabilities(true)?;
+    sys::keep_capabilities()?;
     let taken = match (set_groups, sys::set_groups(groups)) {
         (_, Ok(())) => Taken::Done,
         (SetGroups::Perhaps, Err(Errno::PERM)) if groups.is_empty() => Taken::NotPermitted,
@@ -245,7 +263,7 @@ fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
                 Fault::refused(errno, format!("can't raise ambient capability number {capability}"))
             })?;
         }
-        sys::keep_capabilities(false)?;
+        sys::keep_no_capabilities()?;
     }
     Ok(Taken::Done)
 }

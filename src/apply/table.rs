@@ -53,13 +53,17 @@ impl Table {
 
     /// Puts a descriptor into its slot.
     pub fn put(&mut self, slot: Slot, file: OwnedFd) {
-        self.put_made(slot, file, false);
+        self.put_entry(slot, Entry { file, made: false });
     }
 
     /// Puts a descriptor into its slot, with the note whether it had to be made.
     pub fn put_made(&mut self, slot: Slot, file: OwnedFd, made: bool) {
-        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
-            *entry = Some(Entry { file, made });
+        self.put_entry(slot, Entry { file, made });
+    }
+
+    fn put_entry(&mut self, slot: Slot, entry: Entry) {
+        if let Some(place) = self.entries.get_mut(slot.0 as usize) {
+            *place = Some(entry);
         }
     }
 

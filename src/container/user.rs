@@ -52,9 +52,8 @@ fn resolve(text: &str, users: &[User], groups: &[Group]) -> Result<Identity, Con
     let (gid, supplementary) = match group_text {
         Some(group) => (group_id(group, groups)?, Vec::new()),
         None => {
-            let member = |group: &&Group| {
-                known.is_some_and(|user| group.members.iter().any(|name| *name == user.name))
-            };
+            let member =
+                |group: &&Group| known.is_some_and(|user| group.members.contains(&user.name));
             let ids = groups.iter().filter(member).map(|group| group.gid).collect();
             (known.map_or(0, |user| user.gid), ids)
         }

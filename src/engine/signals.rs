@@ -35,7 +35,7 @@ impl Signals {
     }
 
     /// The next signal, if there is one.
-    pub fn next(&mut self) -> Option<i32> {
+    pub fn take(&mut self) -> Option<i32> {
         let info = self.file.read_signal().ok()??;
         i32::try_from(info.ssi_signo).ok()
     }

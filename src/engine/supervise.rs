@@ -27,10 +27,10 @@ struct Flow {
     from: Option<OwnedFd>,
     to: Option<OwnedFd>,
     waiting: VecDeque<u8>,
+    observer: Option<Observer>,
     at_end: AtEnd,
     /// The last byte that was read.
     last: u8,
-    observer: Option<Observer>,
 }
 
 /// What the end of the input is for who reads it.
@@ -57,8 +57,14 @@ fn end_of_input(terminal: &OwnedFd, last: u8) -> Vec<u8> {
 impl Flow {
     fn new(from: OwnedFd, to: OwnedFd) -> Self {
         let waiting = VecDeque::new();
-        let at_end = AtEnd::Closed;
-        Self { from: Some(from), to: Some(to), waiting, at_end, last: 0, observer: None }
+        Self {
+            from: Some(from),
+            to: Some(to),
+            waiting,
+            observer: None,
+            at_end: AtEnd::Closed,
+            last: 0,
+        }
     }
 
     /// Reads what there is; the end closes the way once all is written.
@@ -215,7 +221,7 @@ pub fn supervise(
             streams.inward = None;
         }
         if signalled {
-            while let Some(signal) = signals.next() {
+            while let Some(signal) = signals.take() {
                 handle(signal, running, &mut interrupts, (signals, terminal));
             }
         }

@@ -137,7 +137,7 @@ impl Compiler<'_> {
     fn isolation(&mut self) -> Result<(), CompileError> {
         let joined = namespaces::open_joined(self);
         let cgroup = cgroup::prepare(self);
-        namespaces::clone_child(self, &joined, cgroup)?;
+        namespaces::clone_child(self, &joined, &cgroup)?;
         namespaces::enter(self, &joined);
         Ok(())
     }

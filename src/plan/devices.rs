@@ -160,10 +160,9 @@ pub(super) fn outside_our_dev(c: &mut Compiler<'_>, dev: Option<Slot>) -> Result
         }
     }
     let plain_dev = RootPath::clean("/dev");
-    if dev.is_none() && !bound {
-        if !others.iter().any(|(directory, _)| *directory == plain_dev) {
-            others.push((plain_dev.clone(), Vec::new()));
-        }
+    let known = others.iter().any(|(directory, _)| *directory == plain_dev);
+    if dev.is_none() && !bound && !known {
+        others.push((plain_dev.clone(), Vec::new()));
     }
     for (path, nodes) in others {
         let directory = c.plan.slot(SlotKind::Place);

@@ -40,8 +40,8 @@ impl Namespaces {
         self.is_own(Namespace::Mount)
     }
 
-    /// Would a new procfs, sysfs or message queue of `kind` be refused? The kernel gives one only to
-    /// who has rights over the namespace that it shows.
+    /// Would a new procfs, sysfs or message queue of `kind` be refused? The kernel gives one only
+    /// to who has rights over the namespace that it shows.
     pub fn shows_the_host_s(&self, kind: Namespace) -> bool {
         self.is_own(Namespace::User) && !self.is_new(kind) && !self.foreign.contains(&kind)
     }
@@ -168,7 +168,7 @@ fn slot_of(joined: &[(Namespace, Slot)], kind: Namespace) -> Option<Slot> {
 pub(super) fn clone_child(
     c: &mut Compiler<'_>,
     joined: &[(Namespace, Slot)],
-    cgroup: super::cgroup::Prepared,
+    cgroup: &super::cgroup::Prepared,
 ) -> Result<(), CompileError> {
     let time_offsets = time_offsets(c)?;
     let entered = entered_before(c, joined);
@@ -287,7 +287,8 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
     if !c.namespaces.is_new(Namespace::Pid) {
         c.push(
             Op::NotDumpable,
-            "processes that live in this pid namespace already must not look into us (CVE-2016-9962)",
+            "processes that live in this pid namespace already must not look into us \
+             (CVE-2016-9962)",
         );
     }
     c.push(Op::NewSession, "the container must not have the caller's terminal as its own");

@@ -11,13 +11,13 @@ use super::error::CompileError;
 use super::hooks;
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
-    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
+    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SchedulerSpec, SetGroups, Slot,
+    SlotKind,
 };
 use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
-use crate::sys::scheduler::SchedulerAttributes;
 
 /// CAP_SYS_ADMIN, for what has to be done after the user is set.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -178,7 +178,7 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
 }
 
 /// The scheduler of the config as the kernel takes it.
-fn attributes(scheduler: &Scheduler) -> SchedulerAttributes {
+fn attributes(scheduler: &Scheduler) -> SchedulerSpec {
     use LinuxSchedulerFlag as F;
     use LinuxSchedulerPolicy as P;
     let flag = |flag: &LinuxSchedulerFlag| match flag {
@@ -190,8 +190,7 @@ fn attributes(scheduler: &Scheduler) -> SchedulerAttributes {
         F::SchedFlagUtilClampMin => 0x20,
         F::SchedFlagUtilClampMax => 0x40,
     };
-    SchedulerAttributes {
-        size: 0,
+    SchedulerSpec {
         policy: match scheduler.policy() {
             P::SchedOther => 0,
             P::SchedFifo => 1,

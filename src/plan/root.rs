@@ -51,7 +51,7 @@ pub(super) fn make(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let place = c.plan.slot(SlotKind::Place);
     c.push(
         Op::OpenPlace { place, path: HostPath::new("/") },
-        "on top of / the new root is reachable for any user, whatever the bundle's directory allows",
+        "on top of / any user can reach the new root, whatever the bundle's directory allows",
     );
     let root = c.root;
     c.push(
@@ -120,14 +120,14 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
     for key in ["redirect_dir", "metacopy", "index"] {
         steps.push((
             Op::Configure { context, key: key.into(), value: super::cgroup::text("off") },
-            "the layers must stay readable as plain directories, whatever the module's defaults are",
+            "the layers must stay plain directories, whatever the module's defaults are",
         ));
     }
     steps.push((Op::CreateFilesystem { context }, "all its directories are named"));
     let tree = c.root;
     steps.push((
         Op::MountDetached { context, tree, attributes: 0 },
-        "only this container's mount namespace ever has this mount: nothing can be left on the host",
+        "only this container's mount namespace ever has it: nothing is left on the host",
     ));
     for (op, because) in steps {
         if host_acts { c.plan.early(op, because) } else { c.push(op, because) }
@@ -150,7 +150,7 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     c.plan.origin_text("default");
     c.push(
         Op::EnterDirectory { place: tree },
-        "pivot_root takes the working directory for both places, so none for the old root is needed",
+        "pivot_root takes the working directory for both: the old root needs no place",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
     for _ in 0..c.covers {

@@ -97,7 +97,7 @@ fn attach_clone(c: &mut Compiler<'_>, clone: Clone, target: &Target, options: &M
         let because = "anything but a procfs here would let the container answer for the kernel";
         put(c, when, Op::ExpectFilesystem { place: tree, magic, name }, because);
     }
-    changes(c, Changed { tree, when, recursion, idmap }, options);
+    changes(c, &Changed { tree, when, recursion, idmap }, options);
     let place = c.plan.slot(SlotKind::Place);
     let (root, links) = (c.root, target.links);
     let pin =
@@ -240,8 +240,8 @@ fn propagations(words: &[Propagation]) -> (Option<Propagation>, &[Propagation]) 
 }
 
 /// Everything is set while the tree is detached: it is never seen otherwise.
-fn changes(c: &mut Compiler<'_>, changed: Changed, options: &MountOptions) {
-    let Changed { tree, when, recursion, idmap } = changed;
+fn changes(c: &mut Compiler<'_>, changed: &Changed, options: &MountOptions) {
+    let &Changed { tree, when, recursion, idmap } = changed;
     let set = |c: &mut Compiler<'_>, change: Change, recursion, because| {
         if change != Change::default() {
             put(c, when, Op::SetAttributes { tree, change, recursion }, because);

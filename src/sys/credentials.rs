@@ -93,13 +93,18 @@ pub fn clear_ambient() -> Result<()> {
 }
 
 /// Keeps the permitted set over a change of user (PR_SET_KEEPCAPS).
-pub fn keep_capabilities(keep: bool) -> Result<()> {
-    prctl(libc::PR_SET_KEEPCAPS, keep.into(), 0).map(drop)
+pub fn keep_capabilities() -> Result<()> {
+    prctl(libc::PR_SET_KEEPCAPS, 1, 0).map(drop)
 }
 
-/// Whether others may attach to this process or look into it (PR_SET_DUMPABLE).
-pub fn set_dumpable(dumpable: bool) -> Result<()> {
-    prctl(libc::PR_SET_DUMPABLE, dumpable.into(), 0).map(drop)
+/// A change of user clears the permitted set again.
+pub fn keep_no_capabilities() -> Result<()> {
+    prctl(libc::PR_SET_KEEPCAPS, 0, 0).map(drop)
+}
+
+/// Others may not attach to this process nor look into it (PR_SET_DUMPABLE).
+pub fn set_not_dumpable() -> Result<()> {
+    prctl(libc::PR_SET_DUMPABLE, 0, 0).map(drop)
 }
 
 /// No execve gives more rights from here on.

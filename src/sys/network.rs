@@ -16,7 +16,8 @@ pub fn loopback_up() -> Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(*b"lo") {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    const UP_AND_RUNNING: libc::c_short = 0x41;
+    request.ifr_ifru.ifru_flags = UP_AND_RUNNING;
     // SAFETY: the request reads one ifreq, which lives as long as the call.
     let returned =
         unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };

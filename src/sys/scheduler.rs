@@ -4,7 +4,7 @@ use super::{Result, answer};
 
 /// `struct sched_attr`, in its first form (Linux 3.14).
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SchedulerAttributes {
     /// The struct's own size; filled in by the call.
     pub size: u32,
@@ -25,7 +25,7 @@ pub struct SchedulerAttributes {
 }
 
 /// Sets how the calling process is scheduled (sched_setattr(2)).
-pub fn set_scheduler(attributes: SchedulerAttributes) -> Result<()> {
+pub fn set(attributes: SchedulerAttributes) -> Result<()> {
     let size = u32::try_from(size_of::<SchedulerAttributes>()).unwrap_or(0);
     let attributes = SchedulerAttributes { size, ..attributes };
     // SAFETY: the struct is of the size that it says and outlives the call.

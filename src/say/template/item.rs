@@ -59,9 +59,9 @@ impl Item {
         // A record in a map of users' keys is a record again: Networks.bridge.
         let is_map = !self.is_map && MAPS.contains(&name) && !value.is_string();
         let mut value = value.clone();
-        if is_map {
+        if let (true, Value::Object(map)) = (is_map, &mut value) {
             // Go writes a map's keys in order, a record's as they are declared.
-            value.sort_all_objects();
+            map.sort_keys();
         }
         Item { value, is_map }
     }

@@ -61,8 +61,8 @@ fn values() {
 fn json_function() {
     table(&[
         ("{{json .Args}}", "[\"-c\",\"x y\"]"),
-        ("{{json .Config.Labels}}", "{\"l\":\"1\",\"b\":\"<x>\"}"),
-        ("{{.Config.Labels | json}}", "{\"l\":\"1\",\"b\":\"<x>\"}"),
+        ("{{json .Config.Labels}}", "{\"b\":\"<x>\",\"l\":\"1\"}"),
+        ("{{.Config.Labels | json}}", "{\"b\":\"<x>\",\"l\":\"1\"}"),
         ("{{json .HostConfig.Binds}}", "null"),
     ]);
 }

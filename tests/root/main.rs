@@ -21,6 +21,7 @@ mod many;
 mod model;
 mod namespaces;
 mod no_mounts;
+mod peers;
 mod process;
 mod propagation;
 mod signals;

@@ -8,9 +8,8 @@ use std::os::fd::AsFd;
 use rustix::fs::{MemfdFlags, Mode};
 use rustix::io::Errno;
 
+use super::outcome::{Fault, Outcome, Taken};
 use super::process::c_string;
-use super::report::Taken;
-use super::{Fault, Outcome};
 use crate::plan::step::HookSpec;
 use crate::sys::spawn::{self, Child, Program};
 

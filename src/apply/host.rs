@@ -12,51 +12,15 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::Signal;
 use rustix::time::Timespec;
 
-use super::hook::{self, HookState};
+use super::hook::{self};
+use super::links::Links;
+use super::outcome::{Fault, Outcome, Taken};
 use super::process::{c_string, end_child};
-use super::report::Taken;
-use super::{Apply, Fault, Outcome};
+use super::side::Apply;
 use crate::plan::step::{Actor, ExecSpec, HookSpec, IdRange, Op};
 use crate::sys::namespace::Namespace;
 use crate::sys::process::{Birth, Cloned, clone_process, duplicate_to};
 use crate::sys::stub::{self, StringList};
-
-/// The ways from one side to the other.
-#[derive(Debug)]
-pub struct Links {
-    /// Which side this is.
-    pub actor: Actor,
-    /// A byte comes here when the other side has come to a Sync.
-    pub wait: Option<OwnedFd>,
-    /// A byte goes here when this side has.
-    pub signal: Option<OwnedFd>,
-    /// The child's end of the pipe that closes when it has executed its program.
-    pub report_pipe: Option<OwnedFd>,
-    /// Where the child sends the controlling side of its terminal.
-    pub terminal_socket: Option<OwnedFd>,
-    /// The child's process id, on the host's side.
-    pub child: i32,
-    /// What hooks are told.
-    pub hook_state: HookState,
-    /// The caller's umask: ours is none while the child makes its mount tree.
-    pub callers_umask: Option<Mode>,
-}
-
-impl Links {
-    /// The host's links before there is a child.
-    pub fn none() -> Self {
-        Self {
-            actor: Actor::Host,
-            wait: None,
-            signal: None,
-            report_pipe: None,
-            terminal_socket: None,
-            child: 0,
-            hook_state: HookState::default(),
-            callers_umask: None,
-        }
-    }
-}
 
 /// Carries out the operations that are not on trees or on the process itself.
 pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
@@ -69,7 +33,9 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         Op::MakeCgroup { .. }
         | Op::WriteCgroup { .. }
         | Op::CgroupDevices { .. }
-        | Op::JoinCgroup { .. } => super::cgroup::perform(apply, op),
+        | Op::JoinCgroup { .. } => {
+            super::cgroup::perform(&mut apply.table, &mut apply.undo, (apply.links.child, op))
+        }
         Op::WriteUidMap { ranges } => write_map(apply.links.child, "uid_map", ranges),
         Op::WriteGidMap { ranges } => write_map(apply.links.child, "gid_map", ranges),
         Op::DieWithParent => die_with_parent(&apply.links),

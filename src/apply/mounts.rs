@@ -7,10 +7,9 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::outcome::{Fault, Outcome, Taken};
 use super::pin::{self, Last};
-use super::report::Taken;
-use super::table::Table;
-use super::{Fault, Outcome};
+use super::table::{Origin, Table};
 use crate::config::mount_option::attribute;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
@@ -66,7 +65,8 @@ fn put(table: &mut Table, slot: Slot, file: OwnedFd) -> Taken {
 }
 
 fn put_pinned(table: &mut Table, slot: Slot, pinned: pin::Pinned) -> Taken {
-    table.put_made(slot, pinned.place, pinned.made);
+    let origin = if pinned.made { Origin::Made } else { Origin::Found };
+    table.put_from(slot, pinned.place, origin);
     if pinned.made { Taken::Made } else { Taken::Done }
 }
 

@@ -8,17 +8,13 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitOptions};
 
-use super::report::Taken;
+use super::outcome::{Fault, Outcome, Taken};
 use super::table::Table;
-use super::{Fault, Outcome};
 use crate::config::path::{HostPath, RootPath};
-use crate::plan::step::{
-    CapabilitySets, Denied, LineEnds, Op, SchedulerSpec, SetGroups, Slot, TerminalSpec,
-};
+use crate::plan::step::{CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec};
 use crate::sys::credentials::{self as sys, Capabilities};
 use crate::sys::namespace::{self, Namespace};
 use crate::sys::path::{self, Links};
-use crate::sys::scheduler::{self, SchedulerAttributes};
 use crate::sys::{mount, process};
 
 /// Carries `op` out if it is one of ours.
@@ -87,7 +83,7 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
             Ok(Taken::Done)
         }
         Op::SetPersonality { persona } => done(process::set_personality(*persona)),
-        Op::SetScheduler(spec) => done(set_scheduler(spec)),
+        Op::SetScheduler(attributes) => done(process::set_scheduler(*attributes)),
         Op::SetIoPriority { class_and_level } => done(process::set_io_priority(*class_and_level)),
         Op::NotDumpable => done(sys::set_not_dumpable()),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
@@ -213,21 +209,6 @@ fn set_oom_score(table: &Table, procfs: Slot, value: i32) -> Outcome {
     write_all(file, &value.to_string())
 }
 
-fn set_scheduler(spec: &SchedulerSpec) -> Result<(), Errno> {
-    let SchedulerSpec { policy, flags, nice, priority, runtime, deadline, period } = *spec;
-    let size = 0;
-    scheduler::set(SchedulerAttributes {
-        size,
-        policy,
-        flags,
-        nice,
-        priority,
-        runtime,
-        deadline,
-        period,
-    })
-}
-
 fn drop_bounding(keep: u64, last: u8) -> Outcome {
     for capability in (0..=last).filter(|c| keep >> c & 1 == 0) {
         sys::drop_from_bounding_set(capability.into())?;
@@ -263,7 +244,7 @@ fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
                 Fault::refused(errno, format!("can't raise ambient capability number {capability}"))
             })?;
         }
-        sys::keep_no_capabilities()?;
+        sys::drop_capabilities_with_user()?;
     }
     Ok(Taken::Done)
 }

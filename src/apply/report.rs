@@ -8,28 +8,8 @@ use std::sync::atomic::AtomicU64;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Fault, Outcome};
+use super::outcome::{Fault, Outcome, Taken};
 use crate::sys::page::SharedPage;
-
-/// Which alternative of a step was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Taken {
-    /// The only one.
-    Done,
-    /// The path is absent: nothing was to be done.
-    SkippedAbsent,
-    /// The place did not exist and was made.
-    Made,
-    /// A file was hidden.
-    HidFile,
-    /// A directory was hidden.
-    HidDirectory,
-    /// It was there already and is what it should be.
-    WasThere,
-    /// The kernel does not allow it here, and nothing depends on it.
-    NotPermitted,
-}
 
 const ALL: [Taken; 7] = [
     Taken::Done,

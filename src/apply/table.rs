@@ -7,12 +7,21 @@ use rustix::io::Errno;
 use crate::plan::dataflow::{makes, uses};
 use crate::plan::step::{Actor, Op, Plan, Slot};
 
+/// Was what a descriptor is open on there before?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Yes.
+    Found,
+    /// A Pin had to make it.
+    Made,
+}
+
 /// A descriptor and what is known of how it came to be.
 #[derive(Debug)]
 struct Entry {
     file: OwnedFd,
     /// A Pin had to make what it is open on.
-    made: bool,
+    origin: Origin,
 }
 
 /// The table of one side.
@@ -53,17 +62,13 @@ impl Table {
 
     /// Puts a descriptor into its slot.
     pub fn put(&mut self, slot: Slot, file: OwnedFd) {
-        self.put_entry(slot, Entry { file, made: false });
+        self.put_from(slot, file, Origin::Found);
     }
 
     /// Puts a descriptor into its slot, with the note whether it had to be made.
-    pub fn put_made(&mut self, slot: Slot, file: OwnedFd, made: bool) {
-        self.put_entry(slot, Entry { file, made });
-    }
-
-    fn put_entry(&mut self, slot: Slot, entry: Entry) {
-        if let Some(place) = self.entries.get_mut(slot.0 as usize) {
-            *place = Some(entry);
+    pub fn put_from(&mut self, slot: Slot, file: OwnedFd, origin: Origin) {
+        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+            *entry = Some(Entry { file, origin });
         }
     }
 
@@ -75,7 +80,10 @@ impl Table {
 
     /// Did a Pin have to make it?
     pub fn was_made(&self, slot: Slot) -> bool {
-        self.entries.get(slot.0 as usize).and_then(Option::as_ref).is_some_and(|entry| entry.made)
+        self.entries
+            .get(slot.0 as usize)
+            .and_then(Option::as_ref)
+            .is_some_and(|entry| entry.origin == Origin::Made)
     }
 
     /// Takes a descriptor out of the table.

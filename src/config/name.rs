@@ -25,7 +25,8 @@ pub enum NameError {
     Container(String),
     /// An OCI id outside the grammar.
     #[error(
-        "invalid character in container ID {0:?}: only [a-zA-Z0-9_+.-] are allowed, and no leading dot"
+        "invalid character in container ID {0:?}: only [a-zA-Z0-9_+.-] are allowed, and no leading \
+         dot"
     )]
     Id(String),
     /// An empty OCI id.

@@ -65,7 +65,8 @@ pub fn read_in_root(root: impl std::os::fd::AsFd, path: &str) -> Option<String> 
     if seen.kind != FileType::RegularFile {
         return None;
     }
-    let mut bytes = Vec::new();
+    // Most are shorter, and one read(2) takes them.
+    let mut bytes = Vec::with_capacity(4096);
     std::fs::File::from(file).take(LIMIT_BYTES).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -25,6 +25,7 @@ mod spec;
 pub mod start;
 mod storage;
 pub mod store;
+mod surroundings;
 #[cfg(test)]
 pub(crate) mod testing;
 mod user;

@@ -7,7 +7,7 @@ use oci_spec::runtime::{Mount, MountBuilder};
 use super::error::ContainerError;
 use super::identity;
 use super::record::{ContainerRecord, Mounted, ResolvedMount};
-use super::spec::Surroundings;
+use super::surroundings::Surroundings;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::request::{ReadOnly, Recursion};
 use crate::plan::compile::MountNote;

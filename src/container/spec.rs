@@ -3,8 +3,6 @@
 //! The config says it all but two things: what the user typed for each mount, and which sources
 //! must not leave a directory. These go along as notes.
 
-use std::path::{Path, PathBuf};
-
 use oci_spec::OciSpecError;
 use oci_spec::runtime::{
     BoxBuilder, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder,
@@ -17,12 +15,11 @@ use super::error::ContainerError;
 use super::mounts::{self, Noted};
 use super::options::{Limits, NetworkMode};
 use super::record::ContainerRecord;
-use super::user::Identity;
+use super::surroundings::Surroundings;
 use crate::config::capability::{self, CapabilitySet};
 use crate::config::default_spec::{MASKED_PATHS, READONLY_PATHS};
 use crate::config::path::HostPath;
 use crate::config::seccomp::profile::{self, Host};
-use crate::facts::Kernel;
 use crate::plan::compile::{MountNote, OverlayDirectories, RootSource};
 
 /// A container's config and what goes along with it.
@@ -34,20 +31,6 @@ pub struct ContainerSpec {
     pub notes: Vec<MountNote>,
     /// Its root file system.
     pub root: RootSource,
-}
-
-/// What of this machine a config depends on.
-pub struct Surroundings<'a> {
-    /// The container's directory in the store.
-    pub directory: &'a Path,
-    /// Where a volume's data is.
-    pub volume_data: &'a dyn Fn(&crate::config::name::VolumeName) -> PathBuf,
-    /// Who the process is.
-    pub identity: Identity,
-    /// The kernel that the container will run on.
-    pub kernel: Kernel,
-    /// Rows and columns of the caller's terminal.
-    pub terminal_size: Option<(u16, u16)>,
 }
 
 /// Writes the config of a container.

@@ -10,12 +10,13 @@ use super::seccomp::SeccompError;
 use super::seccomp::cache::compile_cached;
 use crate::config::cgroup::device::{self, DeviceRuleError};
 use crate::config::cgroup::layout::{CgroupHost, Version};
-use crate::config::cgroup::limits::{self, CgroupWrite, LimitError};
+use crate::config::cgroup::limits::{CgroupWrite, LimitError};
 use crate::config::cgroup::path::{CgroupPath, CgroupPathError};
+use crate::config::cgroup::resources::writes;
 use crate::config::cgroup::site::{Site, sites};
 use crate::facts::cgroup::may_make;
-use crate::plan::cgroup::{CgroupDirectory, CgroupRequest};
 use crate::plan::compile::Input;
+use crate::plan::input::{CgroupDirectory, CgroupRequest};
 use crate::plan::step::{DeviceProgram, Program};
 
 /// Why a config asks for what this host cannot give.
@@ -63,7 +64,7 @@ pub fn cgroup(
     };
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     let limits = match resources {
-        Some(resources) => limits::writes(resources, host)?,
+        Some(resources) => writes(resources, host)?,
         None => Vec::new(),
     };
     let mut directories = Vec::new();

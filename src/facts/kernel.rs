@@ -48,6 +48,11 @@ impl Kernel {
         self.version >= (6, 8)
     }
 
+    /// open_tree(OPEN_TREE_CLONE) takes a tree that is not attached anywhere.
+    pub fn clones_detached_trees(self) -> bool {
+        self.version >= (6, 15)
+    }
+
     /// MOUNT_ATTR_NOSYMFOLLOW exists.
     pub fn nosymfollow(self) -> bool {
         self.version >= (5, 14)
@@ -62,10 +67,8 @@ fn parse_release(release: &str) -> (u32, u32) {
 fn last_capability() -> u8 {
     // CAP_CHECKPOINT_RESTORE (Linux 5.9) is the last one of the oldest kernel we run on.
     const OLDEST: u8 = 40;
-    std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(OLDEST)
+    let known = |capability: &u8| crate::sys::credentials::is_capability((*capability).into());
+    (OLDEST..63).take_while(known).last().unwrap_or(OLDEST)
 }
 
 #[cfg(test)]

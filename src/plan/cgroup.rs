@@ -1,44 +1,20 @@
 //! The container's cgroup: directories and limits before the clone, and what it sees of them.
 
 use super::builder::Builder;
-use super::compile::Compiler;
+use super::compiler::Compiler;
 use super::error::CompileError;
-use super::mounts::Target;
-use super::step::{Change, DeviceProgram, Missing, Op, Parameter, Slot, SlotKind, Source};
+use super::filesystem::{self, NewFs, Target};
+use super::input::CgroupDirectory;
+pub use super::input::CgroupRequest;
+use super::step::{Change, Missing, Op, Slot, SlotKind, Source};
 use crate::config::cgroup::layout::{Kind, Version};
 use crate::config::cgroup::limits::CgroupWrite;
-use crate::config::cgroup::site::Site;
 use crate::config::mount_option::{Attributes, MountOptions, attribute};
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
-
-/// A directory of one hierarchy, and what is written into it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CgroupDirectory {
-    /// Where it is made.
-    pub site: Site,
-    /// The limits that are written here, in order.
-    pub limits: Vec<CgroupWrite>,
-    /// The device filter; v2 only.
-    pub devices: Option<DeviceProgram>,
-}
-
-/// The cgroup of a container: a directory in each hierarchy that is used. None for no cgroup.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CgroupRequest {
-    /// The directories.
-    pub directories: Vec<CgroupDirectory>,
-}
-
-impl CgroupRequest {
-    /// Is there a cgroup at all?
-    pub fn is_some(&self) -> bool {
-        !self.directories.is_empty()
-    }
-}
 
 /// What [`prepare`] has put into the plan.
 #[derive(Debug, Default)]
@@ -107,8 +83,8 @@ pub(super) fn mount(
     let own_view = c.namespaces.is_own(Namespace::Cgroup);
     match c.input.facts.cgroups.kind() {
         Kind::V2 if own_view && !c.namespaces.is_own(Namespace::User) => {
-            let fs = super::mounts::NewFs { kind: "cgroup2", source: Some("cgroup"), data: &[] };
-            super::mounts::file_system(c, target, options, &fs)
+            let fs = NewFs { kind: "cgroup2", source: Some("cgroup"), data: &[] };
+            filesystem::file_system(c, target, options, &fs)
         }
         Kind::V2 => {
             let inside = c.input.cgroup.directories.first().filter(|_| own_view);
@@ -126,13 +102,13 @@ pub(super) fn mount(
         Kind::None => {
             // A host without cgroups has nothing to show: an empty read-only directory.
             let options = MountOptions { data: Vec::new(), ..options.clone() };
-            super::mounts::file_system(c, target, &options, &EMPTY_TMPFS)
+            filesystem::file_system(c, target, &options, &EMPTY_TMPFS)
         }
     }
 }
 
-const EMPTY_TMPFS: super::mounts::NewFs<'static> =
-    super::mounts::NewFs { kind: "tmpfs", source: Some("cgroup"), data: &[("mode", "755")] };
+const EMPTY_TMPFS: NewFs<'static> =
+    NewFs { kind: "tmpfs", source: Some("cgroup"), data: &[("mode", "755")] };
 
 /// v1 and hybrid: a tmpfs with one bind for each hierarchy (V11.10).
 fn hierarchies(
@@ -143,7 +119,7 @@ fn hierarchies(
     let directories = c.input.cgroup.directories.clone();
     let writable = Attributes { set: options.top.set & !attribute::RDONLY, clear: 0 };
     let plain = MountOptions { top: writable, ..MountOptions::default() };
-    let tree = super::mounts::file_system_tree(c, target, &plain, &EMPTY_TMPFS)?;
+    let tree = filesystem::file_system_tree(c, target, &plain, &EMPTY_TMPFS)?;
     for CgroupDirectory { site, .. } in
         directories.iter().filter(|directory| directory.site.version == Version::V1)
     {
@@ -196,9 +172,4 @@ fn show(c: &mut Compiler<'_>, source: HostPath, path: RootPath, attributes: Attr
         "a link here could lead the mount to another place",
     );
     c.push(Op::Attach { tree, place }, "its attributes are final, so it may be seen now");
-}
-
-/// The value of a text parameter.
-pub(super) fn text(value: &str) -> Parameter {
-    Parameter::Text(value.into())
 }

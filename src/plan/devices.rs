@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 
-use super::compile::Compiler;
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::step::{Change, Missing, NodeKind, NodeSpec, Op, Slot, SlotKind, Source};
 use crate::config::path::{HostPath, RootPath};
@@ -166,8 +166,8 @@ pub(super) fn outside_our_dev(c: &mut Compiler<'_>, dev: Option<Slot>) -> Result
         }
     }
     let plain_dev = RootPath::clean("/dev");
-    let known = others.iter().any(|(directory, _)| *directory == plain_dev);
-    if dev.is_none() && !bound && !known {
+    let listed = others.iter().any(|(directory, _)| *directory == plain_dev);
+    if dev.is_none() && !bound && !listed {
         others.push((plain_dev.clone(), Vec::new()));
     }
     for (path, nodes) in others {

@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::{Hook, Spec};
 
-use super::compile::Compiler;
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::step::{Actor, HookSpec, Op};
 use crate::config::path::HostPath;

@@ -1,4 +1,4 @@
-//! What operations are made of: sources, parameters, nodes, the clone, the program.
+//! The operands of operations: sources, parameters, nodes, ids, programs.
 
 use std::fmt;
 use std::rc::Rc;
@@ -213,25 +213,6 @@ pub enum Denied {
     TriedLater,
     /// It is an error, unless an earlier step has gone there already.
     Fails,
-}
-
-/// How the process is scheduled, in the words of `struct sched_attr`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct SchedulerSpec {
-    /// SCHED_*.
-    pub policy: u32,
-    /// SCHED_FLAG_*.
-    pub flags: u64,
-    /// For SCHED_OTHER and SCHED_BATCH.
-    pub nice: i32,
-    /// For SCHED_FIFO and SCHED_RR.
-    pub priority: u32,
-    /// For SCHED_DEADLINE, as the two that follow, in nanoseconds.
-    pub runtime: u64,
-    /// See `runtime`.
-    pub deadline: u64,
-    /// See `runtime`.
-    pub period: u64,
 }
 
 /// May the supplementary groups be set? In a user namespace that others made they may be denied.

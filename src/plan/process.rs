@@ -6,18 +6,19 @@ use oci_spec::runtime::{
     LinuxPersonalityDomain, LinuxSchedulerFlag, LinuxSchedulerPolicy, PosixRlimitType, Scheduler,
 };
 
-use super::compile::{Compiler, Lifetime, Stdio};
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::hooks;
+use super::input::{Lifetime, Stdio};
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
-    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SchedulerSpec, SetGroups, Slot,
-    SlotKind,
+    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
 };
 use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
+use crate::sys::process::SchedulerAttributes;
 
 /// CAP_SYS_ADMIN, for what has to be done after the user is set.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -156,7 +157,7 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     }
     if let Some(scheduler) = process.scheduler() {
         c.plan.origin_text("/process/scheduler");
-        c.push(Op::SetScheduler(Box::new(attributes(scheduler))), "inherited from rrun otherwise");
+        c.push(Op::SetScheduler(attributes(scheduler)), "inherited from rrun otherwise");
     }
     if let Some(priority) = process.io_priority() {
         c.plan.origin_text("/process/ioPriority");
@@ -178,7 +179,7 @@ pub(super) fn limits(c: &mut Compiler<'_>) -> Result<(), CompileError> {
 }
 
 /// The scheduler of the config as the kernel takes it.
-fn attributes(scheduler: &Scheduler) -> SchedulerSpec {
+fn attributes(scheduler: &Scheduler) -> SchedulerAttributes {
     use LinuxSchedulerFlag as F;
     use LinuxSchedulerPolicy as P;
     let flag = |flag: &LinuxSchedulerFlag| match flag {
@@ -190,7 +191,8 @@ fn attributes(scheduler: &Scheduler) -> SchedulerSpec {
         F::SchedFlagUtilClampMin => 0x20,
         F::SchedFlagUtilClampMax => 0x40,
     };
-    SchedulerSpec {
+    SchedulerAttributes {
+        size: 0,
         policy: match scheduler.policy() {
             P::SchedOther => 0,
             P::SchedFifo => 1,

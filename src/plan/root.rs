@@ -1,7 +1,8 @@
 //! The container's root: taken from the host or assembled, made ours, and entered.
 
-use super::compile::{Compiler, OverlayDirectories, RootSource};
+use super::compiler::Compiler;
 use super::error::CompileError;
+use super::input::{OverlayDirectories, RootSource};
 use super::step::{Change, Op, Parameter, SlotKind, Source};
 use crate::config::mount_option::{Attributes, attribute};
 use crate::config::path::HostPath;
@@ -51,7 +52,7 @@ pub(super) fn make(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let place = c.plan.slot(SlotKind::Place);
     c.push(
         Op::OpenPlace { place, path: HostPath::new("/") },
-        "on top of / any user can reach the new root, whatever the bundle's directory allows",
+        "on top of / the new root is reachable for any user, wherever the bundle lies",
     );
     let root = c.root;
     c.push(
@@ -114,12 +115,12 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
         ));
     }
     steps.push((
-        Op::Configure { context, key: "source".into(), value: super::cgroup::text("overlay") },
+        Op::Configure { context, key: "source".into(), value: super::filesystem::text("overlay") },
         "the name that mountinfo shows for it",
     ));
     for key in ["redirect_dir", "metacopy", "index"] {
         steps.push((
-            Op::Configure { context, key: key.into(), value: super::cgroup::text("off") },
+            Op::Configure { context, key: key.into(), value: super::filesystem::text("off") },
             "the layers must stay plain directories, whatever the module's defaults are",
         ));
     }
@@ -127,7 +128,7 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
     let tree = c.root;
     steps.push((
         Op::MountDetached { context, tree, attributes: 0 },
-        "only this container's mount namespace ever has it: nothing is left on the host",
+        "only this container's mount namespace ever has it: nothing can be left on the host",
     ));
     for (op, because) in steps {
         if host_acts { c.plan.early(op, because) } else { c.push(op, because) }
@@ -150,7 +151,7 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     c.plan.origin_text("default");
     c.push(
         Op::EnterDirectory { place: tree },
-        "pivot_root takes the working directory for both: the old root needs no place",
+        "pivot_root takes it for both places, so no directory for the old root is needed",
     );
     c.push(Op::PivotRoot, "chroot could be left again by a process with CAP_SYS_CHROOT");
     for _ in 0..c.covers {

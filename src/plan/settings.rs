@@ -1,6 +1,6 @@
 //! What the kernel keeps for a namespace: names, sysctls, the loopback device.
 
-use super::compile::Compiler;
+use super::compiler::Compiler;
 use super::error::CompileError;
 use super::step::{Actor, Op};
 use crate::sys::namespace::Namespace;

@@ -1,4 +1,4 @@
-//! The names of the open descriptors of a plan.
+//! Slots: where the descriptors of a plan are, and what they are open on.
 
 /// A place in the table of open descriptors. Each is made once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

@@ -2,9 +2,10 @@
 
 use oci_spec::runtime::Mount;
 
-use super::compile::{Compiler, MountNote};
+use super::compiler::Compiler;
 use super::error::CompileError;
-use super::mounts::Target;
+use super::filesystem::Target;
+use super::input::MountNote;
 use super::namespaces::ranges;
 use super::step::{Change, IdRange, Missing, Op, Slot, SlotKind, Source};
 use crate::config::mount_option::{Attributes, MountOptions, Reach, attribute};
@@ -216,6 +217,7 @@ fn new_idmap(c: &mut Compiler<'_>, namespace: Slot, uids: Vec<IdRange>, gids: Ve
 }
 
 /// A cloned tree that is about to be changed.
+#[derive(Clone, Copy)]
 struct Changed {
     tree: Slot,
     when: When,
@@ -241,7 +243,7 @@ fn propagations(words: &[Propagation]) -> (Option<Propagation>, &[Propagation]) 
 
 /// Everything is set while the tree is detached: it is never seen otherwise.
 fn changes(c: &mut Compiler<'_>, changed: &Changed, options: &MountOptions) {
-    let &Changed { tree, when, recursion, idmap } = changed;
+    let Changed { tree, when, recursion, idmap } = *changed;
     let set = |c: &mut Compiler<'_>, change: Change, recursion, because| {
         if change != Change::default() {
             put(c, when, Op::SetAttributes { tree, change, recursion }, because);

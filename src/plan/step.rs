@@ -10,18 +10,20 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-pub use super::operand::{
-    CapabilitySets, Change, CloneSpec, Denied, DeviceProgram, ExecSpec, HookSpec, IdRange,
-    LineEnds, Missing, NodeKind, NodeSpec, Parameter, Program, SchedulerSpec, SetGroups, Source,
-    TerminalSpec,
-};
-pub use super::slot::{Slot, SlotKind};
 use crate::config::cgroup::limits::CgroupWrite;
 use crate::config::cgroup::site::Site;
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
+use crate::sys::process::SchedulerAttributes;
+
+pub use super::operand::{
+    CapabilitySets, Change, CloneSpec, Denied, DeviceProgram, ExecSpec, HookSpec, IdRange,
+    LineEnds, Missing, NodeKind, NodeSpec, Parameter, Program, SetGroups, Source, TerminalSpec,
+};
+pub use super::slot::{Slot, SlotKind};
+
 /// Who carries a step out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -191,7 +193,7 @@ pub enum Op {
     /// personality.
     SetPersonality { persona: u64 },
     /// sched_setattr.
-    SetScheduler(Box<SchedulerSpec>),
+    SetScheduler(SchedulerAttributes),
     /// ioprio_set.
     SetIoPriority { class_and_level: i32 },
     /// prctl(PR_SET_DUMPABLE, 0).

@@ -1,7 +1,8 @@
 //! The terminal of the process: a pty of the container's own devpts.
 
-use super::compile::{Compiler, Stdio};
+use super::compiler::Compiler;
 use super::error::CompileError;
+use super::input::Stdio;
 use super::mounts::Mounted;
 use super::step::{LineEnds, Missing, Op, Slot, SlotKind, TerminalSpec};
 use crate::config::path::{HostPath, RootPath};

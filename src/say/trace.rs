@@ -7,7 +7,8 @@ use rustix::io::Errno;
 use super::paint::{Ink, Style, columns, visible, wrapped};
 use super::setup::words_of;
 use super::steps::{Placed, Steps, actor_word, placed};
-use crate::apply::report::{Answer, Report, Taken};
+use crate::apply::outcome::Taken;
+use crate::apply::report::{Answer, Report};
 use crate::plan::step::{Actor, Op, Plan};
 
 /// How a step ended, as far as it is known.

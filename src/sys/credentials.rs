@@ -81,6 +81,12 @@ pub fn drop_from_bounding_set(capability: u32) -> Result<()> {
     prctl(libc::PR_CAPBSET_DROP, capability.into(), 0).map(drop)
 }
 
+/// Does the kernel know this capability? For one that it does not, reading the bounding set is
+/// EINVAL.
+pub fn is_capability(capability: u32) -> bool {
+    prctl(libc::PR_CAPBSET_READ, capability.into(), 0).is_ok()
+}
+
 /// Raises one capability in the ambient set.
 pub fn raise_ambient(capability: u32) -> Result<()> {
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong, capability.into())
@@ -98,11 +104,11 @@ pub fn keep_capabilities() -> Result<()> {
 }
 
 /// A change of user clears the permitted set again.
-pub fn keep_no_capabilities() -> Result<()> {
+pub fn drop_capabilities_with_user() -> Result<()> {
     prctl(libc::PR_SET_KEEPCAPS, 0, 0).map(drop)
 }
 
-/// Others may not attach to this process nor look into it (PR_SET_DUMPABLE).
+/// Nobody but root may attach to this process or look into it (PR_SET_DUMPABLE 0).
 pub fn set_not_dumpable() -> Result<()> {
     prctl(libc::PR_SET_DUMPABLE, 0, 0).map(drop)
 }

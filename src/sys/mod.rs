@@ -13,11 +13,12 @@ pub mod network;
 pub mod page;
 pub mod path;
 pub mod process;
-pub mod scheduler;
 pub mod seccomp;
 pub mod spawn;
 pub mod start;
 pub mod stub;
+#[cfg(feature = "fault-injection")]
+pub mod test_hook;
 
 pub use rustix::io::{Errno, Result};
 

@@ -16,8 +16,8 @@ pub fn loopback_up() -> Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(*b"lo") {
         *to = from.cast_signed();
     }
-    const UP_AND_RUNNING: libc::c_short = 0x41;
-    request.ifr_ifru.ifru_flags = UP_AND_RUNNING;
+    request.ifr_ifru.ifru_flags =
+        libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).unwrap_or(0);
     // SAFETY: the request reads one ifreq, which lives as long as the call.
     let returned =
         unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };

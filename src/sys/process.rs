@@ -138,6 +138,37 @@ pub fn set_io_priority(class_and_level: i32) -> Result<()> {
     answer(returned).map(drop)
 }
 
+/// `struct sched_attr`, in its first form (Linux 3.14).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SchedulerAttributes {
+    /// The struct's own size; filled in by the call.
+    pub size: u32,
+    /// SCHED_*.
+    pub policy: u32,
+    /// SCHED_FLAG_*.
+    pub flags: u64,
+    /// For SCHED_OTHER and SCHED_BATCH.
+    pub nice: i32,
+    /// For SCHED_FIFO and SCHED_RR.
+    pub priority: u32,
+    /// For SCHED_DEADLINE, as the two that follow, in nanoseconds.
+    pub runtime: u64,
+    /// See `runtime`.
+    pub deadline: u64,
+    /// See `runtime`.
+    pub period: u64,
+}
+
+/// Sets how the calling process is scheduled (sched_setattr(2)).
+pub fn set_scheduler(attributes: SchedulerAttributes) -> Result<()> {
+    let size = u32::try_from(size_of::<SchedulerAttributes>()).unwrap_or(0);
+    let attributes = SchedulerAttributes { size, ..attributes };
+    // SAFETY: the struct is of the size that it says and outlives the call.
+    let returned = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    answer(returned).map(drop)
+}
+
 /// Sends the signal with this number; unlike nix and rustix also a real-time one.
 pub fn send_signal(pidfd: impl AsFd, number: i32) -> Result<()> {
     // SAFETY: takes integers and a null pointer, which means no further information.

@@ -10,7 +10,8 @@ use crate::bundle::{Bundle, is_sandbox};
 
 fn refused(name: &str, errno: i32) -> Value {
     json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-        {"names": [name, "mkdirat", "no_such_call"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno}]})
+        {"names": [name, "mkdirat", "no_such_call"],
+            "action": "SCMP_ACT_ERRNO", "errnoRet": errno}]})
 }
 
 /// The default profile: the container starts under it, mount is EPERM also with CAP_SYS_ADMIN in

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rrun::config::cgroup::layout::{CgroupHost, Hierarchy, Unified, Version};
 use rrun::config::cgroup::site::Site;
-use rrun::plan::cgroup::{CgroupDirectory, CgroupRequest};
+use rrun::plan::input::{CgroupDirectory, CgroupRequest};
 use rrun::plan::step::{Missing, Op};
 use rrun::sys::path::Links;
 use serde_json::{Value, json};
@@ -146,7 +146,7 @@ fn devices() {
     let plan = Case::bare().in_user_namespace().with_mount("it", dev()).plan();
     let bound = format!(
         "{}openat2 fsopen fsconfig:source fsconfig:mode create fsmount {}{}move_mount {}",
-        "host:open_tree host:fstat ".repeat(6),
+        "host:open_tree host:fstat host:mount_setattr ".repeat(6),
         "mknodat ".repeat(6),
         "symlinkat ".repeat(5),
         "move_mount ".repeat(6)

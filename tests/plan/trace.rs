@@ -1,7 +1,8 @@
 //! The words of a trace, from reports that were written by hand.
 
 use rrun::apply::Fault;
-use rrun::apply::report::{Report, Taken, Tracing};
+use rrun::apply::outcome::Taken;
+use rrun::apply::report::{Report, Tracing};
 use rrun::plan::step::{Op, Plan};
 use rrun::say::paint::{Colour, Style, columns};
 use rrun::say::trace;

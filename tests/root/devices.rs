@@ -43,7 +43,8 @@ fn listed_ones() {
     need!(Need::Root);
     let mut bundle = Bundle::new();
     bundle.config["linux"]["devices"] = json!([
-        {"path": "/dev/char", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8},
+        {"path": "/dev/char", "type": "c", "major": 1, "minor": 5,
+            "fileMode": 0o640, "uid": 7, "gid": 8},
         {"path": "/dev/block", "type": "b", "major": 7, "minor": 99, "fileMode": 0o600},
         {"path": "/dev/fifo", "type": "p", "fileMode": 0o4622, "uid": 9},
         {"path": "/dev/unbuffered", "type": "u", "major": 1, "minor": 7},

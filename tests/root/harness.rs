@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 pub const RRUN_OCI: &str = env!("CARGO_BIN_EXE_rrun-oci");
 
 /// The busybox programs that containers use.
-const PROGRAMS: &str = "sh ash echo cat ls stat mount umount mkdir rmdir touch rm ln readlink mknod \
+const PROGRAMS: &str = "sh ash echo cat ls stat mount umount mkdir rmdir touch rm ln readlink \
+    mknod \
     chmod chown id hostname env true false sleep kill test head tail grep wc seq find cp dd tr \
     printf stty tty sync date cut sort od mountpoint ip ulimit nproc ps setsid expr dirname \
     basename awk sed tee getopt uname df mkfifo ipcs xargs printenv whoami usleep pidof";

@@ -181,7 +181,9 @@ fn late_failures() {
         let mut bundle = Bundle::new();
         let log = bundle.text("log");
         bundle.config["hooks"] = json!({phase: [
-            hook(phase, "exit 1"), hook(phase, &format!("echo ran >> {log}")), hook(phase, "exit 2"),
+            hook(phase, "exit 1"),
+            hook(phase, &format!("echo ran >> {log}")),
+            hook(phase, "exit 2"),
         ]});
         bundle.sh("sleep 0.2; exit 5");
         let ended = bundle.run();

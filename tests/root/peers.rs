@@ -70,7 +70,7 @@ fn agreed(mount: &Mount) -> bool {
     let target = mount.target.as_str();
     // How a path is hidden is each one's own: the kinds and flags of what covers it differ, and
     // so does the order of covers. That they are hidden is asked of the kernel by other tests.
-    let hidden = |path: &&str| target == *path;
+    let hidden = |path: &str| target == path;
     let covers = rrun::config::default_spec::MASKED_PATHS;
     // In a user namespace nodes are binds of the host's; who makes them read-only, nosuid or
     // noexec, and in which order, is as different; that they are the right ones is asked below.
@@ -78,7 +78,7 @@ fn agreed(mount: &Mount) -> bool {
         && mount.kind != "devpts"
         && mount.kind != "mqueue"
         && target != "/dev/shm";
-    !covers.iter().any(|path| hidden(&path)) && !node
+    !covers.iter().any(|path| hidden(path)) && !node
 }
 
 /// Runs the bundle by `runtime` in the sandbox that is around us.
@@ -221,8 +221,10 @@ fn same_as_crun_and_runc() {
     restricted.config["linux"]["sysctl"] =
         json!({"kernel.msgmax": "4096", "net.ipv4.ip_forward": "1"});
     restricted.config["linux"]["devices"] = json!([
-        {"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8},
-        {"path": "/dev/fifo", "type": "p", "major": 0, "minor": 0, "fileMode": 0o600, "uid": 0, "gid": 0},
+        {"path": "/dev/mine", "type": "c", "major": 1, "minor": 5,
+            "fileMode": 0o640, "uid": 7, "gid": 8},
+        {"path": "/dev/fifo", "type": "p", "major": 0, "minor": 0,
+            "fileMode": 0o600, "uid": 0, "gid": 0},
     ]);
     restricted.config["hostname"] = json!("another");
 

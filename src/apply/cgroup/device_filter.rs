@@ -9,8 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::process::{Resource, Rlimit};
 
-use crate::apply::Outcome;
-use crate::apply::report::Taken;
+use crate::apply::outcome::{Outcome, Taken};
 use crate::sys::bpf::{self, Instruction};
 
 /// Loads `program` and attaches it to the cgroup (of v2) that is open as `cgroup`.

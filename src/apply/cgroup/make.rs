@@ -118,6 +118,10 @@ fn switch_on(site: &Site, parent: &Path) -> Result<(), CgroupError> {
 fn check(site: &Site, made: &[PathBuf]) -> Result<(), CgroupError> {
     let at = site.directory();
     let is_new = made.iter().any(|it| it == at);
+    if is_new && site.directories.len() == 1 {
+        // Above it is only the top of the mount, which is not frozen: we run below it.
+        return Ok(());
+    }
     let (populated, frozen) = if site.version == Version::V2 {
         let events = files::read(&at.join("cgroup.events"))?;
         let is = |line: &str| events.lines().any(|it| it == line);

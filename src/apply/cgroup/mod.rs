@@ -15,8 +15,8 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::report::Taken;
-use super::{Apply, Fault, Outcome};
+use super::outcome::{Fault, Outcome, Taken};
+use super::table::Table;
 use crate::config::cgroup::limits::{CgroupWrite, IfAbsent};
 use crate::plan::step::Op;
 
@@ -25,24 +25,22 @@ pub use record::{Cgroup, CgroupError, Place};
 pub use remove::remove;
 
 /// Carries `op` out; it is one of the cgroup operations.
-pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
+pub fn perform(table: &mut Table, undo: &mut Undo, (child, op): (i32, &Op)) -> Outcome {
     match op {
         Op::MakeCgroup { cgroup, site } => {
             let place = Place::make(site)?;
             let directory = place.open();
-            apply.undo.cgroup.add(place);
-            apply.table.put(*cgroup, directory?);
+            undo.cgroup.add(place);
+            table.put(*cgroup, directory?);
             Ok(Taken::Done)
         }
-        Op::WriteCgroup { cgroup, limit } => {
-            write_limit(apply.table.get(*cgroup)?, Path::new(""), limit)
-        }
+        Op::WriteCgroup { cgroup, limit } => write_limit(table.get(*cgroup)?, Path::new(""), limit),
         Op::CgroupDevices { cgroup, program } => {
-            device_filter::attach(apply.table.get(*cgroup)?, &program.0)
+            device_filter::attach(table.get(*cgroup)?, &program.0)
         }
         Op::JoinCgroup { cgroup } => {
-            let pid = apply.links.child.to_string();
-            files::write(apply.table.get(*cgroup)?, Path::new("cgroup.procs"), &pid)?;
+            let pid = child.to_string();
+            files::write(table.get(*cgroup)?, Path::new("cgroup.procs"), &pid)?;
             Ok(Taken::Done)
         }
         _ => Err(Errno::NOSYS.into()),

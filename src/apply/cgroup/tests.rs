@@ -15,7 +15,6 @@ use rustix::process::Pid;
 use super::*;
 use crate::config::cgroup::device;
 use crate::config::cgroup::layout::{Kind, Version};
-use crate::config::cgroup::limits;
 use crate::config::cgroup::path::CgroupPath;
 use crate::config::cgroup::site::sites;
 use crate::config::name::ContainerId;
@@ -59,7 +58,7 @@ fn path(text: &str) -> CgroupPath {
 
 fn limits_of(text: serde_json::Value, host: &CgroupHost) -> Vec<CgroupWrite> {
     let resources: LinuxResources = serde_json::from_value(text).unwrap();
-    limits::writes(&resources, host).unwrap()
+    crate::config::cgroup::resources::writes(&resources, host).unwrap()
 }
 
 fn create(

@@ -130,12 +130,18 @@ const fn everything(verdict: Verdict) -> DeviceRule {
     DeviceRule { verdict, kind: DeviceKind::All, major: None, minor: None, access: Access::ALL }
 }
 
-const fn char_device(major: u32, minor: Option<u32>) -> DeviceRule {
+/// One character device.
+const fn char_device(major: u32, minor: u32) -> DeviceRule {
+    DeviceRule { minor: Some(minor), ..char_devices(major) }
+}
+
+/// All character devices of a driver.
+const fn char_devices(major: u32) -> DeviceRule {
     DeviceRule {
         verdict: Verdict::Allow,
         kind: DeviceKind::Char,
         major: Some(major),
-        minor,
+        minor: None,
         access: Access::ALL,
     }
 }
@@ -143,15 +149,15 @@ const fn char_device(major: u32, minor: Option<u32>) -> DeviceRule {
 /// What every container gets: its default devices, and mknod of anything, which is of no use
 /// where opening is refused (packages and archives contain device nodes).
 const DEFAULTS: [DeviceRule; 10] = [
-    char_device(1, Some(3)), // null
-    char_device(1, Some(5)), // zero
-    char_device(1, Some(7)), // full
-    char_device(1, Some(8)), // random
-    char_device(1, Some(9)), // urandom
-    char_device(5, Some(0)), // tty
-    char_device(5, Some(1)), // console
-    char_device(5, Some(2)), // ptmx
-    char_device(136, None),  // pts/*
+    char_device(1, 3), // null
+    char_device(1, 5), // zero
+    char_device(1, 7), // full
+    char_device(1, 8), // random
+    char_device(1, 9), // urandom
+    char_device(5, 0), // tty
+    char_device(5, 1), // console
+    char_device(5, 2), // ptmx
+    char_devices(136), // pts/*
     DeviceRule { access: Access::MAKE, ..everything(Verdict::Allow) },
 ];
 

@@ -6,7 +6,6 @@
 
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 
-use super::block_io;
 use super::layout::{CgroupHost, Version};
 
 /// A limit that this host cannot keep.
@@ -96,35 +95,8 @@ impl CgroupWrite {
     }
 }
 
-/// What `resources` are written as on `host`, in the order to write.
-pub fn writes(
-    resources: &LinuxResources,
-    host: &CgroupHost,
-) -> Result<Vec<CgroupWrite>, LimitError> {
-    let mut writer = Writer { host, writes: Vec::new() };
-    if let Some(memory) = resources.memory() {
-        writer.memory(memory)?;
-    }
-    if let Some(cpu) = resources.cpu() {
-        writer.cpu(cpu)?;
-        writer.cpuset(cpu)?;
-    }
-    if let Some(pids) = resources.pids() {
-        let (version, limit) = (writer.find("pids", "pids.limit")?, pids.limit());
-        writer.push(("pids", version), "pids.max", or_max(limit));
-    }
-    if let Some(block_io) = resources.block_io() {
-        block_io::writes(block_io, &mut writer)?;
-    }
-    writer.hugetlb(resources)?;
-    writer.network(resources)?;
-    writer.rdma(resources)?;
-    writer.unified(resources)?;
-    Ok(writer.writes)
-}
-
 /// A negative limit is none.
-fn or_max(limit: i64) -> String {
+pub(super) fn or_max(limit: i64) -> String {
     if limit < 0 { "max".into() } else { limit.to_string() }
 }
 
@@ -142,8 +114,8 @@ pub fn weight_of_shares(shares: u64) -> Option<u64> {
 
 /// The writes, as they are found.
 pub(super) struct Writer<'a> {
-    host: &'a CgroupHost,
-    writes: Vec<CgroupWrite>,
+    pub(super) host: &'a CgroupHost,
+    pub(super) writes: Vec<CgroupWrite>,
 }
 
 impl Writer<'_> {
@@ -159,11 +131,16 @@ impl Writer<'_> {
         self.writes.push(write);
     }
 
-    fn push(&mut self, (controller, version): (&str, Version), file: &str, value: String) {
+    pub(super) fn push(
+        &mut self,
+        (controller, version): (&str, Version),
+        file: &str,
+        value: String,
+    ) {
         self.add(write(controller, version, file, value));
     }
 
-    fn memory(&mut self, memory: &LinuxMemory) -> Result<(), LimitError> {
+    pub(super) fn memory(&mut self, memory: &LinuxMemory) -> Result<(), LimitError> {
         let set = [memory.limit(), memory.swap(), memory.reservation(), memory.kernel_tcp()];
         let asked = set.iter().flatten().any(|value| *value != 0)
             || memory.swappiness().is_some()
@@ -235,7 +212,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn cpu(&mut self, cpu: &LinuxCpu) -> Result<(), LimitError> {
+    pub(super) fn cpu(&mut self, cpu: &LinuxCpu) -> Result<(), LimitError> {
         let shares = cpu.shares().filter(|shares| *shares != 0);
         let quota = cpu.quota().filter(|quota| *quota != 0);
         let period = cpu.period().filter(|period| *period != 0);
@@ -290,7 +267,7 @@ impl Writer<'_> {
         }
     }
 
-    fn cpuset(&mut self, cpu: &LinuxCpu) -> Result<(), LimitError> {
+    pub(super) fn cpuset(&mut self, cpu: &LinuxCpu) -> Result<(), LimitError> {
         for (file, value) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
             if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
                 let version = self.find("cpuset", file)?;
@@ -300,7 +277,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn hugetlb(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
+    pub(super) fn hugetlb(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
         for limit in resources.hugepage_limits().iter().flatten() {
             let (size, value) = (limit.page_size(), limit.limit());
             let version = self.find("hugetlb", "hugepageLimits")?;
@@ -317,7 +294,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn network(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
+    pub(super) fn network(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
         let Some(network) = resources.network() else { return Ok(()) };
         if let Some(class) = network.class_id().filter(|class| *class != 0) {
             let version = self.find("net_cls", "network.classID")?;
@@ -332,7 +309,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn rdma(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
+    pub(super) fn rdma(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
         let mut devices: Vec<_> = resources.rdma().iter().flatten().collect();
         devices.sort_by_key(|(device, _)| device.as_str());
         for (device, limit) in devices {
@@ -346,7 +323,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn unified(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
+    pub(super) fn unified(&mut self, resources: &LinuxResources) -> Result<(), LimitError> {
         let mut files: Vec<_> = resources.unified().iter().flatten().collect();
         files.sort_by_key(|(file, _)| file.as_str());
         for (file, value) in files {

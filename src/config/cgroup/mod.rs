@@ -8,4 +8,5 @@ pub mod device;
 pub mod layout;
 pub mod limits;
 pub mod path;
+pub mod resources;
 pub mod site;

@@ -59,7 +59,10 @@ pub fn sites(host: &CgroupHost, path: &CgroupPath, limits: &[CgroupWrite]) -> Ve
     }
     let unified = host.unified.iter().map(|it| (&it.hierarchy, Vec::new(), Version::V2));
     let v1 = v1.into_values().map(|(hierarchy, names)| (hierarchy, names, Version::V1));
-    let counted: &[&str] = if host.kind() == Kind::V2 { &COUNTED } else { &[] };
+    let here = host.unified.as_ref().filter(|_| host.kind() == Kind::V2);
+    let counted = |name: &&&str| here.is_some_and(|unified| unified.controllers.contains(**name));
+    let counted: Vec<String> =
+        COUNTED.iter().filter(counted).map(|name| (*name).to_owned()).collect();
     v1.chain(unified)
         .map(|(hierarchy, controllers, version)| {
             let mut site = Site {
@@ -69,7 +72,7 @@ pub fn sites(host: &CgroupHost, path: &CgroupPath, limits: &[CgroupWrite]) -> Ve
                 directories: path.directories(hierarchy, version),
                 ours: path.own_levels(),
                 needed: BTreeSet::new(),
-                counted: counted.iter().map(|name| (*name).to_owned()).collect(),
+                counted: counted.clone(),
             };
             let here = limits.iter().filter(|limit| site.takes(limit));
             site.needed = here.map(|limit| limit.controller.clone()).collect();

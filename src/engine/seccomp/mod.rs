@@ -5,6 +5,7 @@
 //! can be made before the clone, kept in a cache, and shown. Not here: loading it, and handing the
 //! listener of a notifying profile to its agent.
 
+mod arch;
 pub mod cache;
 mod compile;
 mod newer;

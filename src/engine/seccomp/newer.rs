@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libseccomp::{ScmpAction, ScmpArch, ScmpSyscall};
 use oci_spec::runtime::{Arch, LinuxSeccomp, LinuxSyscall};
 
-use super::compile::OciArch;
+use super::arch::OciArch;
 use super::{INSTRUCTION, SeccompError};
 
 /// Names and numbers since Linux 6.5. Since 5.1 a new call has one number on all architectures.

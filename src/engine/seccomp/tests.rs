@@ -161,7 +161,9 @@ fn arguments() {
         (serde_json::json!([{"index": 5, "value": 5, "op": "SCMP_CMP_GE"}]), &[0; 6], false),
         (serde_json::json!([{"index": 0, "value": 5, "op": "SCMP_CMP_GT"}]), &[1 << 40], true),
         (
-            serde_json::json!([{"index": 0, "value": 6, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}]),
+            serde_json::json!([
+                {"index": 0, "value": 6, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"},
+            ]),
             &[0xf3],
             true,
         ),
@@ -298,7 +300,8 @@ fn architectures_and_flags() {
 fn perl_under(program: &Program, script: &str) -> String {
     let (instructions, flags) = (program.instructions(), program.flags);
     let script = format!(
-        "sub t {{ my $n = shift; my $r = syscall($n, @_); print $r < 0 ? $!+0 : 'ok', ' ' }} {script}"
+        "sub t {{ my $n = shift; my $r = syscall($n, @_); \
+         print $r < 0 ? $!+0 : 'ok', ' ' }} {script}"
     );
     std::thread::spawn(move || {
         nix::sys::prctl::set_no_new_privs().unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::resources::writes;
 use super::*;
 use crate::config::cgroup::layout::{Hierarchy, Unified};
 

@@ -1,0 +1,26 @@
+//! A plan while it is compiled: what every part works on.
+
+use super::builder::Builder;
+use super::input::Input;
+use super::namespaces::Namespaces;
+use super::step::{Op, Slot};
+
+/// A plan while it is compiled: what every part needs to know.
+pub(super) struct Compiler<'a> {
+    pub(super) input: &'a Input<'a>,
+    pub(super) plan: Builder,
+    pub(super) namespaces: Namespaces,
+    /// The procfs of the host, as a place, where a step needs one.
+    pub(super) procfs: Option<Slot>,
+    /// The container's root, attached; a mount on `/` replaces it.
+    pub(super) root: Slot,
+    /// How many mounts lie between the old root and the new one.
+    pub(super) covers: u32,
+}
+
+impl Compiler<'_> {
+    /// Writes the next step.
+    pub(super) fn push(&mut self, op: Op, because: &'static str) {
+        self.plan.push(op, because);
+    }
+}

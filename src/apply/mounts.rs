@@ -12,6 +12,7 @@ use super::pin::{self, Last};
 use super::table::{Origin, Table};
 use crate::config::mount_option::attribute;
 use crate::config::path::{HostPath, RootPath};
+use crate::config::propagation::Propagation;
 use crate::plan::step::{Change, Missing, NodeKind, NodeSpec, Op, Parameter, Slot, Source};
 use crate::sys::mount::{self as sys, AttributeChange, Recursion, UserNamespace};
 use crate::sys::path::{self, Links};
@@ -301,8 +302,11 @@ fn mask(table: &Table, root: Slot, path: &RootPath, (null, empty): (Slot, Slot))
         return Ok(Taken::HidDirectory);
     }
     let tree = sys::clone_tree_at(table.get(null)?, Recursion::TopOnly)?;
-    // The node is the host's own: a chmod in the container would reach the whole machine.
-    let change = AttributeChange { set: attribute::RDONLY, ..AttributeChange::default() };
+    // The node is the host's own: a chmod in the container would reach the whole machine. And the
+    // clone is a slave of the host's mount until it is told otherwise.
+    let propagation = Propagation::Private.flag();
+    let change =
+        AttributeChange { set: attribute::RDONLY, propagation, ..AttributeChange::default() };
     sys::set_attributes(&tree, change, Recursion::TopOnly)?;
     sys::attach(tree, place)?;
     Ok(Taken::HidFile)

@@ -4,8 +4,9 @@ use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 
 use super::compiler::Compiler;
 use super::error::CompileError;
-use super::step::{Missing, NodeKind, NodeSpec, Op, Slot, SlotKind, Source};
+use super::step::{Change, Missing, NodeKind, NodeSpec, Op, Slot, SlotKind, Source};
 use crate::config::path::{HostPath, RootPath};
+use crate::config::propagation::Propagation;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
@@ -134,6 +135,11 @@ fn bind_node(c: &mut Compiler<'_>, directory: Slot, node: &NodeSpec) {
             "the name on the host must be the device that is meant",
         );
     }
+    let change = Change { propagation: Some(Propagation::Private), ..Change::default() };
+    c.plan.early(
+        Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
+        "a clone stays in the peer group of its source until it is told otherwise",
+    );
     let place = c.plan.slot(SlotKind::Place);
     c.push(
         Op::MakeFile { directory, place, name: node.name.clone() },

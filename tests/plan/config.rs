@@ -26,7 +26,7 @@ fn names_of_namespaces(case: &Case) -> String {
 #[test]
 fn namespaces() {
     // Where mknod is EPERM, the six default devices are the host's own.
-    let devices = "host:open_tree host:fstat ".repeat(6);
+    let devices = "host:open_tree host:fstat host:mount_setattr ".repeat(6);
     let cases = [
         ("new", Case::bare(), "host:clone3 prctl setsid keyctl".to_owned()),
         (

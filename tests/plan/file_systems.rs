@@ -146,7 +146,7 @@ fn devices() {
     let plan = Case::bare().in_user_namespace().with_mount("it", dev()).plan();
     let bound = format!(
         "{}openat2 fsopen fsconfig:source fsconfig:mode create fsmount {}{}move_mount {}",
-        "host:open_tree host:fstat ".repeat(6),
+        "host:open_tree host:fstat host:mount_setattr ".repeat(6),
         "mknodat ".repeat(6),
         "symlinkat ".repeat(5),
         "move_mount ".repeat(6)

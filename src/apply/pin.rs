@@ -51,6 +51,14 @@ pub fn pin(
     missing: impl FnOnce() -> Result<Option<Last>, Errno>,
 ) -> Result<Pinned, Errno> {
     match open_in_root(&root, Path::new(path.as_str()), links) {
+        // A link of the image's that leads into procfs would put the mount where the kernel
+        // answers; what may be there is decided by the path in the plan.
+        Ok(place)
+            if !path.as_str().starts_with("/proc")
+                && filesystem_magic(&place)? == PROC_SUPER_MAGIC =>
+        {
+            Err(Errno::PERM)
+        }
         Ok(place) => Ok(Pinned { place, made: false }),
         Err(Errno::NOENT) => match missing()? {
             None => Err(Errno::NOENT),
@@ -185,6 +193,19 @@ mod tests {
         }
         let beside: Vec<_> = std::fs::read_dir(outside.path())?.collect();
         assert_eq!(beside.len(), 1, "nothing was made outside of the root");
+        Ok(())
+    }
+
+    /// V1.42: a link into procfs is no way around the rule for targets inside /proc.
+    #[test]
+    fn links_into_procfs_are_refused() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let link = directory.path().join("data");
+        symlink("/proc/sys", &link)?;
+        let path = link.display().to_string();
+        let found = try_pin(Path::new("/"), &path, Links::InRoot, Last::Directory);
+        assert_eq!(found, Err(Errno::PERM));
+        assert_eq!(try_pin(Path::new("/"), "/proc", Links::InRoot, Last::Directory), Ok(false));
         Ok(())
     }
 

@@ -78,7 +78,8 @@ fn make_source(path: &Path) -> Result<(), ContainerError> {
     let missing: Vec<&Path> = path.ancestors().take_while(|p| !p.exists()).collect();
     for directory in missing.into_iter().rev() {
         match fs::DirBuilder::new().mode(0o755).create(directory) {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            // Somebody else's: its mode is not ours to change.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
             other => other.map_err(failed)?,
         }
         fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).map_err(failed)?;

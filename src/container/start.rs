@@ -1,6 +1,7 @@
 //! Starting a container and watching over it to its end.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -132,7 +133,9 @@ pub fn start(
     let mut supervised = Supervised { containers: &containers, container, warnings: Vec::new() };
     let outcome = supervised.run(&plan, &report, manner);
     supervised.warnings.extend(release(store, mounts));
-    supervised.ended(&outcome)?;
+    if let Err(error) = supervised.ended(&outcome) {
+        supervised.warnings.push(error.to_string());
+    }
     let warnings = supervised.warnings;
     Ok(Ended { outcome, plan, report, warnings })
 }
@@ -141,7 +144,9 @@ pub fn start(
 fn acquire(store: &Store, container: &Container) -> Result<Vec<DriverMount>, ContainerError> {
     let volumes = VolumeStore::open(store)?;
     let mut held = Vec::new();
-    for name in super::create::volumes_of(&container.record.mounts) {
+    // A volume at two places has one mount and one user.
+    let names: BTreeSet<_> = super::create::volumes_of(&container.record.mounts).collect();
+    for name in names {
         match mounted::acquire(&volumes, name, (&container.record.id, &address::of_host)) {
             Ok(mount) => held.extend(mount),
             Err(error) => {

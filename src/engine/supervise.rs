@@ -16,6 +16,8 @@ use crate::sys::process::{send_signal, wait};
 
 /// How many ^C end rrun and its container.
 const INTERRUPTS_TO_END: u32 = 3;
+/// PIPE_BUF: a pipe that poll calls writable takes so much without blocking (pipe(7)).
+const WRITE_BYTES: usize = 4096;
 /// As much as is read before it has to be written.
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -92,7 +94,8 @@ impl Flow {
 
     fn write(&mut self) {
         let Some(to) = &self.to else { return self.waiting.clear() };
-        match rustix::io::write(to, self.waiting.as_slices().0) {
+        let next = self.waiting.as_slices().0;
+        match rustix::io::write(to, &next[..next.len().min(WRITE_BYTES)]) {
             Ok(length) => drop(self.waiting.drain(..length)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
@@ -169,10 +172,10 @@ impl Streams {
             if flags.is_empty() {
                 return;
             }
+            // Never both: that something can be read does not say that anything can be written.
             if flow.waiting.is_empty() {
                 flow.read(buffer);
-            }
-            if !flow.waiting.is_empty() {
+            } else {
                 flow.write();
             }
         };
@@ -218,7 +221,6 @@ pub fn supervise(
             wait_for_something(running, signals, &streams, ended)?;
         if child_ended {
             ended = Some(());
-            streams.inward = None;
         }
         if signalled {
             while let Some(signal) = signals.take() {
@@ -226,7 +228,10 @@ pub fn supervise(
             }
         }
         streams.step(&ready, &mut buffer);
-        if ended.is_some() && !ready.iter().any(|flags| flags.contains(PollFlags::IN)) {
+        if ended.is_some() {
+            streams.inward = None;
+        }
+        if ended.is_some() && ready.iter().all(|flags| flags.is_empty()) {
             // What still holds the pipes is no process of the container's any more, or one that
             // the kernel is about to end with its pid namespace.
             streams.outward.retain(|flow| !flow.waiting.is_empty());
@@ -251,7 +256,9 @@ fn wait_for_something(
     let first = files.len();
     files.extend(wishes.iter().map(|(file, flags)| PollFd::new(file, *flags)));
     let at_once = rustix::time::Timespec::default();
-    let limit = ended.map(|()| &at_once);
+    // What is read already has to be written, however long that takes.
+    let writing = streams.outward.iter().any(|flow| !flow.waiting.is_empty());
+    let limit = ended.filter(|()| !writing).map(|()| &at_once);
     match poll(&mut files, limit) {
         Err(Errno::INTR) => return Ok((false, false, Vec::new())),
         other => other?,

@@ -157,7 +157,7 @@ impl TakenOut {
         let containers = File::open(&self.containers)
             .map_err(|e| StoreError::io("open", &self.containers, e))?;
         for name in &self.directories {
-            if let Err(source) = tree::remove(containers.as_fd(), name) {
+            if let Err(source) = tree::remove_with_others(containers.as_fd(), name) {
                 let path = self.containers.join(name.to_string_lossy().as_ref());
                 let source = std::io::Error::other(source);
                 failed = Some(failed.unwrap_or(ContainerError::io("delete", path, source)));

@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use crate::sys::errno::words;
 
 pub use copy::{Copied, copy};
-pub use remove::{Spare, clear, remove};
+pub use remove::{Spare, clear, remove, remove_with_others};
 pub use size::{Size, is_empty, size};
 
 /// What the source is.

@@ -36,6 +36,29 @@ pub fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), TreeError> {
     remove_directory(parent, name).map_err(|e| TreeError::new("unlinkat", path, e))
 }
 
+/// How often a removal is begun again because others remove the same tree.
+const SHARED_TRIES: u32 = 1000;
+
+/// As [`remove`], where others may be removing the same tree at the same time: what is gone
+/// already is as it should be.
+pub fn remove_with_others(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), TreeError> {
+    for _ in 0..SHARED_TRIES {
+        let gone = |error: &TreeError| {
+            matches!(error, TreeError::Changed { .. }) || error.errno() == Some(libc::ENOENT)
+        };
+        match remove(parent, name) {
+            Err(error) if gone(&error) => {
+                let here = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW);
+                if matches!(here, Err(Errno::NOENT)) {
+                    return Ok(());
+                }
+            }
+            other => return other,
+        }
+    }
+    remove(parent, name)
+}
+
 /// Removes what is in `directory`, but not the directory.
 pub fn clear(directory: BorrowedFd<'_>, spare: Spare) -> Result<(), TreeError> {
     let mut at = Descent::new(directory)?;

@@ -77,10 +77,12 @@ impl Removed {
     pub fn delete(self) -> Result<(), VolumeError> {
         let failed = |call, e| StoreError::io(call, &self.volumes, e);
         let volumes = fs::File::open(&self.volumes).map_err(|e| failed("open", e))?;
-        tree::remove(volumes.as_fd(), &self.directory).map_err(|source| VolumeError::Tree {
-            wanted: "delete",
-            path: self.volumes.join(self.directory.to_string_lossy().as_ref()),
-            source,
+        tree::remove_with_others(volumes.as_fd(), &self.directory).map_err(|source| {
+            VolumeError::Tree {
+                wanted: "delete",
+                path: self.volumes.join(self.directory.to_string_lossy().as_ref()),
+                source,
+            }
         })
     }
 }

@@ -80,6 +80,11 @@ fn sysctls(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         // Both forms are in use; a name part with a dot in it (an interface) needs slashes.
         let dotted = if key.contains('/') { key.replace('/', ".") } else { key.clone() };
         let refuse = |reason| CompileError::Sysctl { key: key.clone(), reason };
+        // `net/../kernel/core_pattern` begins with net and is the whole machine's.
+        let path = if key.contains('/') { key.clone() } else { key.replace('.', "/") };
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(refuse("is not the name of a setting"));
+        }
         let kind = sysctl_namespace(&dotted)
             .ok_or_else(|| refuse("is not confined to a namespace and would change the host"))?;
         if !c.namespaces.is_own(kind) {

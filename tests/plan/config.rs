@@ -501,3 +501,12 @@ fn a_config_without_a_root_is_refused_by_name() {
     let missing = Case::bare().with("/process", Value::Null).try_plan();
     assert_eq!(missing, Err(CompileError::Missing { field: "/process" }));
 }
+
+/// A name that climbs is refused, in both forms: it would leave what its namespace confines.
+#[test]
+fn sysctls_that_climb_are_refused() {
+    for key in ["net/../kernel/core_pattern", "net/./x", "net//x", "net..x", "fs.mqueue./../x"] {
+        let refused = sysctl(key).try_plan();
+        assert!(matches!(refused, Err(CompileError::Sysctl { .. })), "{key}: {refused:?}");
+    }
+}

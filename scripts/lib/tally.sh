@@ -66,11 +66,12 @@ machine_state() {
     find /sys/fs/cgroup -maxdepth 3 -type d -name '*rrun*' 2>/dev/null | sort
 }
 
-# same_machine BEFORE: nothing is there that was not. An empty cgroup that a killed rrun left earlier
-# goes when the next container of rrun ends, so its absence is no fault.
+# same_machine BEFORE: nothing is there that was not. An empty cgroup that a killed rrun left
+# earlier goes when the next container of rrun ends, so its absence is no fault.
 same_machine() {
-    diff <(printf '%s\n' "$1" | grep -v /rrun$) <(machine_state | grep -v -xF -f <(
-        printf '%s\n' "$1" | grep /rrun$ || true; echo none))
+    local known
+    known=$(printf '%s\n' "$1" | grep '/rrun$' || echo none)
+    diff <(printf '%s\n' "$1" | grep -v '/rrun$') <(machine_state | grep -v -xF "$known")
 }
 
 # tally_end: names what was skipped and what failed, then the total.

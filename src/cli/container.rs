@@ -1,17 +1,26 @@
 //! `rrun container …`: the commands about containers under one roof.
 
-use super::{create, inspect, ps, rm, run, start};
+use super::{
+    attach, create, inspect, kill, pause, ps, rename, restart, rm, run, start, stop, wait,
+};
 
 /// Manage containers
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ContainerCommand {
+    Attach(attach::Cmd),
     Create(create::Cmd),
-
     Inspect(inspect::OneKind),
+    Kill(kill::Cmd),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::Cmd),
+    Pause(pause::Pause),
+    Rename(rename::Cmd),
+    Restart(restart::Cmd),
     #[command(visible_alias = "remove")]
     Rm(rm::Cmd),
     Run(run::Cmd),
     Start(start::Cmd),
+    Stop(stop::Cmd),
+    Unpause(pause::Unpause),
+    Wait(wait::Cmd),
 }

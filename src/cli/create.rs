@@ -2,6 +2,7 @@
 
 use super::run_args::{Extra, RunArgs};
 use super::{Context, Outcome};
+use crate::container::create::Created;
 use crate::container::options::RunOptions;
 use crate::say::failure::{Failure, Status};
 
@@ -19,7 +20,7 @@ pub struct Cmd {
 pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
     // What is wrong with the command line was 125 already; from here on it is a plain failure.
     let made = super::run::made(options, extra, cx);
-    let container = made.map_err(|failure| failure.status(Status::Failed))?;
+    let Created { container, .. } = made.map_err(|failure| failure.status(Status::Failed))?;
     cx.out.line(&container.record.id).map_err(|e| Failure::new("print the id", e))?;
     Ok(0)
 }

@@ -11,8 +11,8 @@ use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, RunArgs};
 use super::{
-    Context, Outcome, container, create, explain, image, images, import, inspect, load, ps, rm,
-    rmi, run, save, start, tag, volume,
+    Context, Outcome, attach, container, create, explain, image, images, import, inspect, kill,
+    load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
 };
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
@@ -27,6 +27,14 @@ enum Command {
     Run(run::Cmd),
     Create(create::Cmd),
     Start(start::Cmd),
+    Stop(stop::Cmd),
+    Restart(restart::Cmd),
+    Kill(kill::Cmd),
+    Wait(wait::Cmd),
+    Attach(attach::Cmd),
+    Pause(pause::Pause),
+    Unpause(pause::Unpause),
+    Rename(rename::Cmd),
     Rm(rm::Cmd),
     Ps(ps::Cmd),
     Inspect(inspect::Cmd),
@@ -206,6 +214,14 @@ fn carry_out(command: Command, place: &StorePlace, near_command: Option<String>)
             explain::run(options, &extra, (form, which), &place.open_for_container()?)
         }
         Command::Start(cmd) | Command::Container(C::Start(cmd)) => start::run(&cmd, &cx()?),
+        Command::Stop(cmd) | Command::Container(C::Stop(cmd)) => stop::run(&cmd, &cx()?),
+        Command::Restart(cmd) | Command::Container(C::Restart(cmd)) => restart::run(&cmd, &cx()?),
+        Command::Kill(cmd) | Command::Container(C::Kill(cmd)) => kill::run(&cmd, &cx()?),
+        Command::Wait(cmd) | Command::Container(C::Wait(cmd)) => wait::run(&cmd, &cx()?),
+        Command::Attach(cmd) | Command::Container(C::Attach(cmd)) => attach::run(&cmd, &cx()?),
+        Command::Pause(cmd) | Command::Container(C::Pause(cmd)) => pause::run(&cmd, &cx()?),
+        Command::Unpause(cmd) | Command::Container(C::Unpause(cmd)) => pause::unpause(&cmd, &cx()?),
+        Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),
         Command::Rm(cmd) | Command::Container(C::Rm(cmd)) => rm::run(&cmd, &cx()?),
         Command::Ps(cmd) | Command::Container(C::Ls(cmd)) => ps::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),

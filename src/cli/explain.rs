@@ -1,11 +1,14 @@
 //! `rrun explain`: the plan of a container that is not made.
 
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome, foreground};
+use super::{Context, Outcome};
 use crate::container::draft::{Sources, draft};
+use crate::container::failure::not_started;
 use crate::container::options::RunOptions;
-use crate::container::start::plan;
-use crate::container::store::ContainerStore;
+use crate::container::plan::plan;
+use crate::container::record::ContainerState;
+use crate::container::store::{Container, ContainerStore};
+use crate::engine::terminal;
 use crate::say::failure::Failure;
 use crate::say::steps::Steps;
 use crate::say::{explain, paint};
@@ -41,12 +44,14 @@ pub fn run(
     cx: &Context,
 ) -> Outcome {
     let wanted = format!("explain a container of {}", options.image);
-    let failed = |error| foreground::not_started(&wanted, &error);
+    let failed = |error| not_started(&wanted, &error);
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let draft = draft(&cx.store, options, sources).map_err(failed)?;
     let containers = ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;
     let directory = containers.path(&draft.record.id);
-    let (_, plan) = plan(&cx.store, &draft.record, &directory).map_err(failed)?;
+    let container = Container { record: draft.record, state: ContainerState::default(), directory };
+    let size = terminal::size_of_stdin();
+    let (_, plan) = plan(&cx.store, &container, size).map_err(failed)?;
     let text = match form {
         Form::Text => explain::text(&plan, which, paint::Style::of_stdout()),
         Form::Json => format!("{:#}\n", explain::json(&plan, which)),

@@ -2,11 +2,17 @@
 
 use super::Context;
 use crate::apply::report::Tracing;
-use crate::container::ContainerError;
+use crate::container::attach::{self, host::Hall};
+use crate::container::failure::not_started;
 use crate::container::options::RunOptions;
 use crate::container::remove::{Force, WithVolumes, remove};
-use crate::container::start::{Ended, Manner, Stdin, start, stdin_is_terminal};
-use crate::container::store::Container;
+use crate::container::start::{self, Ended, Manner};
+use crate::container::store::{Container, RunLock};
+use crate::container::streams::{Audience, Stdin, stdin_is_terminal};
+use crate::container::supervisor;
+use crate::engine::guests::Guests;
+use crate::engine::signals::Signals;
+use crate::engine::terminal;
 use crate::say::failure::{Failure, Status};
 use crate::say::{paint, setup, trace};
 
@@ -30,23 +36,64 @@ pub fn refuse_without_terminal(options: &RunOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts a container and watches over it to its end; returns its status.
+/// Blocks the signals that are a supervisor's; they wait until it takes them.
+pub fn block_signals() -> Result<Signals, Failure> {
+    Signals::block()
+        .map_err(|e| Failure::new("watch over a container", e).status(Status::NotStarted))
+}
+
+/// The status for a signal that came before there was a process, and asks to end.
+pub fn asked_to_end(signals: &mut Signals) -> Option<u8> {
+    let mut asked = None;
+    while let Some(number) = signals.take() {
+        if matches!(number, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+            asked = u8::try_from(128 + number).ok();
+        }
+    }
+    asked
+}
+
+/// Runs a container with the caller's own streams and watches over it to its end; returns its
+/// status.
 pub fn watch(
-    container: &Container,
+    (container, lock): (&Container, RunLock),
     (stdin, shown): (Stdin, Trace),
+    signals: &mut Signals,
     cx: &Context,
 ) -> Result<u8, Failure> {
     let tracing = if shown == Trace::Shown { Tracing::On } else { Tracing::Off };
-    let manner = Manner { stdin, tracing };
-    let wanted = format!("start container {}", container.record.name);
-    let ended =
-        start(&cx.store, container, manner).map_err(|error| not_started(&wanted, &error))?;
-    let Ended { outcome, plan, report, warnings } = ended;
+    // Others may attach as well; if that cannot be had, it runs without.
+    let hall = Hall::open(&container.directory, None).ok();
+    let guests = hall.map(|hall| Box::new(hall) as Box<dyn Guests>);
+    let (audience, on_start) = (Audience::Caller, &mut || {});
+    let size = terminal::size_of_stdin();
+    let manner = Manner { stdin, audience, guests, size, tracing, signals, on_start };
+    let ended = start::run(&cx.store, container, &lock, manner);
+    attach::host::close(&container.directory);
+    // Only who let go of the lock can remove the container.
+    drop(lock);
+    let removed = remove_if_wished(container, cx);
+    let ended = ended.map_err(|error| not_started(&wanted(container), &error));
+    if let (Err(_), Err(also)) = (&ended, &removed) {
+        cx.out.failure(also);
+    }
+    let Ended { outcome, plan, report, warnings, guests } = ended?;
+    if let (Some(guests), Ok(status)) = (guests, &outcome) {
+        supervisor::farewell(guests, *status);
+    }
     warnings.iter().for_each(|warning| cx.out.warning(warning));
     if shown == Trace::Shown {
         cx.out.aside(&trace::text(&plan, &report, paint::Style::of_stderr()));
     }
-    outcome.map_err(|error| setup::failure(&plan, &error))
+    if let (Err(_), Err(also)) = (&outcome, &removed) {
+        cx.out.failure(also);
+    }
+    let status = outcome.map_err(|error| setup::failure(&plan, &error))?;
+    removed.map(|()| status)
+}
+
+fn wanted(container: &Container) -> String {
+    format!("start container {}", container.record.name)
 }
 
 /// `--rm`: the container goes with its process, its anonymous volumes, too (V6.03).
@@ -56,27 +103,4 @@ pub fn remove_if_wished(container: &Container, cx: &Context) -> Result<(), Failu
     }
     remove(&cx.store, container, WithVolumes::Yes, Force::No)
         .map_err(|e| Failure::new(format!("remove container {}", container.record.name), e))
-}
-
-/// A failure before there was a process: status 125, whatever the text.
-pub fn not_started(wanted: &str, error: &ContainerError) -> Failure {
-    let mut failure = Failure::new(wanted, error).status(Status::NotStarted);
-    failure.hint = hint(error);
-    if let ContainerError::Volume(volume) = error {
-        failure.kernel = volume.kernel_words().map(Into::into);
-        failure.hint = volume.hint();
-    }
-    failure
-}
-
-fn hint(error: &ContainerError) -> Option<String> {
-    match error {
-        ContainerError::NoImage(_) => Some(
-            "`rrun images` lists what is there; `rrun import` and `rrun load` bring more".into(),
-        ),
-        ContainerError::NoSource { path } => setup::how_far(path),
-        ContainerError::Mounts(error) => error.hint(),
-        ContainerError::NameTaken { .. } => Some("`rrun rm NAME` removes it".into()),
-        _ => None,
-    }
 }

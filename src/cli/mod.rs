@@ -6,26 +6,36 @@
 
 pub mod argv;
 pub mod argv_error;
+pub mod attach;
+pub mod attached;
+pub mod background;
 pub mod cidfile;
 pub mod container;
 pub mod create;
 pub mod dispatch;
+mod each;
 pub mod explain;
 pub mod foreground;
 pub mod image;
 pub mod images;
 pub mod import;
 pub mod inspect;
+pub mod kill;
 pub mod load;
+pub mod pause;
 pub mod ps;
+pub mod rename;
+pub mod restart;
 pub mod rm;
 pub mod rmi;
 pub mod run;
 pub mod run_args;
 pub mod save;
 pub mod start;
+pub mod stop;
 pub mod tag;
 pub mod volume;
+pub mod wait;
 
 use crate::say::{failure::Failure, output::Output};
 use crate::store::Store;
@@ -41,3 +51,9 @@ pub struct Context {
 
 /// How a command ends: an exit status, or a failure to be told.
 pub type Outcome = Result<u8, Failure>;
+
+/// A signal as typed.
+fn signal_of(text: &str) -> Result<crate::config::signal::Signal, Failure> {
+    crate::config::signal::Signal::parse(text)
+        .map_err(|e| Failure::new(format!("use --signal {text}"), e))
+}

@@ -204,6 +204,7 @@ fn status(shown: &Shown) -> String {
     };
     match state.status {
         Status::Created => "Created".into(),
+        Status::Restarting => format!("Restarting ({})", state.exit_code),
         Status::Running => match since(&state.started) {
             Some(duration) => format!("Up {duration}"),
             None => "Up".into(),

@@ -2,13 +2,15 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome};
+use super::{Context, Outcome, attached, background};
 use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
+use crate::container::failure::not_started;
 use crate::container::options::RunOptions;
-use crate::container::start::Stdin;
-use crate::container::store::Container;
+use crate::container::restart::RestartPolicy;
+use crate::container::streams::Stdin;
+use crate::container::supervisor::FirstGuest;
 use crate::say::failure::Failure;
 
 /// Run a command in a new container
@@ -27,21 +29,65 @@ pub struct Cmd {
 
 /// Creates the container and starts it.
 pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
-    foreground::refuse_without_terminal(&options)?;
-    let stdin = if options.interactive { Stdin::Passed } else { Stdin::Null };
-    let trace = if extra.trace { Trace::Shown } else { Trace::Hidden };
-    let container = made(options, extra, cx)?;
-    let ended = foreground::watch(&container, (stdin, trace), cx);
-    let removed = foreground::remove_if_wished(&container, cx);
-    let status = ended?;
-    removed.map(|()| status)
+    if !options.detached {
+        foreground::refuse_without_terminal(&options)?;
+    }
+    // From before there is a container: what comes later finds somebody who clears it away.
+    let mut signals = foreground::block_signals()?;
+    let Created { container, lock, .. } = made(options, extra, cx)?;
+    let way = Way::of(&container.record.options, extra);
+    if let Some(number) = foreground::asked_to_end(&mut signals) {
+        drop(lock);
+        foreground::remove_if_wished(&container, cx)?;
+        return Ok(number);
+    }
+    match way {
+        Way::Here(stdin, trace) => {
+            foreground::watch((&container, lock), (stdin, trace), &mut signals, cx)
+        }
+        Way::Background => {
+            background::start((&container, lock), FirstGuest::Nobody, cx)?;
+            cx.out.line(&container.record.id).map_err(|e| Failure::new("print the id", e))?;
+            Ok(0)
+        }
+        Way::Visited => {
+            let passed = background::passed(&container.record.options, extra.detach_keys.clone());
+            let socket = background::start((&container, lock), FirstGuest::Us, cx)?;
+            attached::visit((&container, socket), passed, &mut signals, cx)
+        }
+    }
+}
+
+/// Where a new container runs.
+enum Way {
+    /// This process watches over it.
+    Here(Stdin, Trace),
+    /// A supervisor does.
+    Background,
+    /// A supervisor does, and we attach: what can be let go of, and what starts again, has a life
+    /// beyond this command.
+    Visited,
+}
+
+impl Way {
+    fn of(options: &RunOptions, extra: &Extra) -> Self {
+        let may_detach = options.terminal && options.interactive;
+        if options.detached {
+            return Way::Background;
+        }
+        if !extra.trace && (may_detach || options.restart != RestartPolicy::No) {
+            return Way::Visited;
+        }
+        let stdin = if options.interactive { Stdin::Passed } else { Stdin::Null };
+        Way::Here(stdin, if extra.trace { Trace::Shown } else { Trace::Hidden })
+    }
 }
 
 /// The container, made; warnings are told, the id is written where it was asked for.
-pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Container, Failure> {
+pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Created, Failure> {
     let wanted = format!("create a container of {}", options.image);
     let failed = |error: ContainerError| {
-        let failure = foreground::not_started(&wanted, &error);
+        let failure = not_started(&wanted, &error);
         match (&extra.near_command, &error) {
             (Some(command), ContainerError::NoImage(_)) => {
                 failure.hint(format!("did you mean the command `rrun {command}`?"))
@@ -51,11 +97,11 @@ pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Containe
     };
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let cidfile = extra.cidfile.as_deref().map(super::cidfile::claim).transpose()?;
-    let draft = draft(&cx.store, options, sources).map_err(failed)?;
-    let Created { container, warnings } = create(&cx.store, &draft).map_err(failed)?;
-    warnings.iter().for_each(|warning| cx.out.warning(warning));
+    let mut draft = draft(&cx.store, options, sources).map_err(failed)?;
+    let created = create(&cx.store, &mut draft).map_err(failed)?;
+    created.warnings.iter().for_each(|warning| cx.out.warning(warning));
     if let Some(cidfile) = cidfile {
-        cidfile.write(&container.record.id)?;
+        cidfile.write(&created.container.record.id)?;
     }
-    Ok(container)
+    Ok(created)
 }

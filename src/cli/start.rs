@@ -1,16 +1,20 @@
-//! `rrun start`: start a container that was created, and watch over it.
+//! `rrun start`: start containers that were created or have ended.
 
 use super::foreground::{self, Trace};
-use super::{Context, Outcome};
+use super::run_args::life::detach_keys;
+use super::{Context, Outcome, attached, background};
 use crate::container::ContainerError;
-use crate::container::record::Status as ContainerStatus;
-use crate::container::start::Stdin;
-use crate::container::store::ContainerStore;
+use crate::container::attach::keys::Keys;
+use crate::container::failure::not_started;
+use crate::container::restart::RestartPolicy;
+use crate::container::store::{Container, ContainerStore, RunLock};
+use crate::container::streams::Stdin;
+use crate::container::supervisor::FirstGuest;
 use crate::say::failure::{Failure, Status};
 
-/// Start a container and attach to it
+/// Start containers
 ///
-/// A container runs as long as this command watches over it; its status becomes the command's.
+/// In the background, unless -a or -i is given; then the container's status becomes the command's.
 #[derive(Debug, clap::Args)]
 pub struct Cmd {
     /// Attach to its output and pass its status on
@@ -19,36 +23,105 @@ pub struct Cmd {
     /// Pass standard input on to it
     #[arg(short, long)]
     interactive: bool,
+    /// Keys that let go of it [default: ctrl-p,ctrl-q]
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
     /// Print each step of the plan with the kernel's answer
     #[arg(long)]
     trace: bool,
-    /// The container, by name or id
+    /// The containers, by name or id
     #[arg(required = true, value_name = "CONTAINER")]
-    container: String,
+    containers: Vec<String>,
 }
 
 /// Runs the command.
 pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("start container {}", cmd.container), error)
-    };
-    if !cmd.attach && !cmd.interactive {
-        let cause = "rrun has no containers in the background yet";
-        return Err(failed(&cause).hint("`rrun start -a` stays in the foreground"));
+    let keys = detach_keys(cmd.detach_keys.as_deref())?;
+    let attached = cmd.attach || cmd.interactive;
+    match cmd.containers.as_slice() {
+        [text] if attached || cmd.trace => with_us(cmd, text, keys, cx),
+        _ if attached => Err(Failure::new(
+            "start containers",
+            "you cannot start and attach multiple containers at once",
+        )),
+        several => in_background(several, cx),
     }
-    let containers = ContainerStore::open(&cx.store).map_err(|e| failed(&e))?;
-    let container = containers.find(&cmd.container).map_err(|e| failed(&e))?;
-    if container.state.status == ContainerStatus::Running {
-        return Err(failed(&ContainerError::RunningAlready(cmd.container.clone())));
+}
+
+/// V12.18: prints what was started, and goes on after one that cannot be.
+fn in_background(containers: &[String], cx: &Context) -> Outcome {
+    let mut failed = Vec::new();
+    for text in containers {
+        let started = find(text, cx).and_then(|container| match lock(&container, cx)? {
+            None => Ok(()),
+            Some(lock) => background::start((&container, lock), FirstGuest::Nobody, cx)
+                .map(drop)
+                .map_err(plain),
+        });
+        match started {
+            Ok(()) => cx.out.line(text).map_err(|e| Failure::new("write the result", e))?,
+            Err(failure) => {
+                cx.out.failure(&failure);
+                failed.push(text.as_str());
+            }
+        }
     }
-    let options = &container.record.options;
-    let stdin = if cmd.interactive && options.interactive { Stdin::Passed } else { Stdin::Null };
-    let trace = if cmd.trace { Trace::Shown } else { Trace::Hidden };
-    let ended = foreground::watch(&container, (stdin, trace), cx);
-    foreground::remove_if_wished(&container, cx)?;
-    // Of a start, a failure to set up is 1; what is wrong with the program stays 126 or 127.
-    ended.map_err(|failure| match failure.status {
+    match failed.is_empty() {
+        true => Ok(0),
+        false => {
+            cx.out.aside(&format!("Error: failed to start containers: {}\n", failed.join(", ")));
+            Ok(1)
+        }
+    }
+}
+
+/// Of a start, a failure to set up is 1; what is wrong with the program stays 126 or 127.
+fn plain(failure: Failure) -> Failure {
+    match failure.status {
         Status::NotStarted => failure.status(Status::Failed),
         _ => failure,
-    })
+    }
+}
+
+fn failed(text: &str, error: &ContainerError) -> Failure {
+    plain(not_started(&format!("start container {text}"), error))
+}
+
+fn find(text: &str, cx: &Context) -> Result<Container, Failure> {
+    let containers = ContainerStore::open(&cx.store).map_err(|e| failed(text, &e.into()))?;
+    containers.find(text).map_err(|e| failed(text, &e))
+}
+
+/// The container's lock; `None` if it runs already.
+fn lock(container: &Container, cx: &Context) -> Result<Option<RunLock>, Failure> {
+    let name = container.record.name.as_str();
+    let containers = ContainerStore::open(&cx.store).map_err(|e| failed(name, &e.into()))?;
+    if container.state.status.has_supervisor() {
+        return Ok(None);
+    }
+    containers.run_lock(container).map_err(|e| failed(name, &e))
+}
+
+/// Starts one container and stays with it.
+fn with_us(cmd: &Cmd, text: &str, keys: Keys, cx: &Context) -> Outcome {
+    let mut signals = foreground::block_signals()?;
+    let container = find(text, cx)?;
+    let Some(lock) = lock(&container, cx)? else {
+        return Err(failed(text, &ContainerError::RunningAlready(text.into())));
+    };
+    let options = &container.record.options;
+    if cmd.interactive {
+        foreground::refuse_without_terminal(options)?;
+    }
+    let input = cmd.interactive && options.interactive;
+    if cmd.trace || (!options.terminal && options.restart == RestartPolicy::No) {
+        let stdin = if input { Stdin::Passed } else { Stdin::Null };
+        let trace = if cmd.trace { Trace::Shown } else { Trace::Hidden };
+        return foreground::watch((&container, lock), (stdin, trace), &mut signals, cx)
+            .map_err(plain);
+    }
+    let mut passed = background::passed(options, keys);
+    passed.input = input;
+    let socket = background::start((&container, lock), FirstGuest::Us, cx).map_err(plain)?;
+    attached::visit((&container, socket), passed, &mut signals, cx)
 }

@@ -18,6 +18,7 @@ pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
 pub mod seccomp;
+pub mod signal;
 pub mod size;
 #[cfg(feature = "containers")]
 pub mod volume_option;

@@ -9,10 +9,10 @@ use std::path::Path;
 
 use super::draft::{Draft, VolumeWish};
 use super::error::ContainerError;
-use super::identity;
 use super::record::{ContainerState, Mounted, ResolvedMount};
-use super::store::{Container, ContainerStore};
-use crate::config::name::VolumeName;
+use super::store::{Container, ContainerStore, RunLock};
+use super::{identity, name};
+use crate::config::name::{ContainerName, VolumeName};
 use crate::config::request::CopyUp;
 use crate::store::{self, Durability, Store};
 use crate::sys::path::node;
@@ -26,6 +26,8 @@ use crate::volume::store::VolumeStore;
 pub struct Created {
     /// The container.
     pub container: Container,
+    /// Its lock: until it is let go nobody else starts or removes it.
+    pub lock: RunLock,
     /// What is not as it may seem.
     pub warnings: Vec<String>,
 }
@@ -39,8 +41,8 @@ struct Making<'a> {
     new_volumes: Vec<VolumeName>,
 }
 
-/// Carries a draft out.
-pub fn create(store: &Store, draft: &Draft) -> Result<Created, ContainerError> {
+/// Carries a draft out. A name that nobody chose may become another one.
+pub fn create(store: &Store, draft: &mut Draft) -> Result<Created, ContainerError> {
     let mut making = Making {
         store,
         volumes: VolumeStore::open(store)?,
@@ -53,17 +55,24 @@ pub fn create(store: &Store, draft: &Draft) -> Result<Created, ContainerError> {
         make_source(path)?;
         warnings.push(format!("{} did not exist and was made, an empty directory", path.display()));
     }
-    let made = making.record(draft).and_then(|()| making.fill(draft));
-    if let Err(error) = made {
-        making.abandon();
-        return Err(error);
-    }
+    let made = making.record(draft).and_then(|lock| {
+        making.fill(draft)?;
+        making.publish(draft)?;
+        Ok(lock)
+    });
+    let lock = match made {
+        Ok(lock) => lock,
+        Err(error) => {
+            making.abandon(draft);
+            return Err(error);
+        }
+    };
     let container = Container {
         record: draft.record.clone(),
         state: ContainerState::default(),
         directory: making.containers.path(&making.id),
     };
-    Ok(Created { container, warnings })
+    Ok(Created { container, lock, warnings })
 }
 
 /// V1.29: all parents, 0755, whatever the umask.
@@ -90,49 +99,60 @@ fn make_source(path: &Path) -> Result<(), ContainerError> {
 impl Making<'_> {
     /// Volumes, the container's directory and record, the references: while nobody else makes or
     /// removes anything.
-    fn record(&mut self, draft: &Draft) -> Result<(), ContainerError> {
+    fn record(&mut self, draft: &mut Draft) -> Result<RunLock, ContainerError> {
         let alone = StoreAlone::take(self.store)?;
-        self.check_name(draft)?;
+        self.settle_name(draft)?;
         for wish in &draft.volumes {
             let created = self.volumes.create(&alone, &wish.volume)?;
             if created.novelty == Novelty::New {
                 self.new_volumes.push(wish.name.clone());
             }
         }
-        let durability =
-            if draft.record.options.remove { Durability::Passing } else { Durability::Kept };
-        self.directory(draft, durability)?;
+        let lock = self.directory(draft)?;
         for name in volumes_of(&draft.record.mounts) {
             self.volumes.add_ref(&alone, name, (&self.id, Durability::Passing))?;
         }
+        Ok(lock)
+    }
+
+    /// V12.09: the name was free when the draft was made; another may have been faster. One that
+    /// nobody chose is chosen anew.
+    fn settle_name(&self, draft: &mut Draft) -> Result<(), ContainerError> {
+        let (all, _) = self.containers.list()?;
+        let mut taken = self.containers.being_made()?;
+        taken.extend(all.into_iter().map(|c| (c.record.name, c.record.id)));
+        let holder = |name: &ContainerName| taken.iter().find(|(other, _)| other == name);
+        let Some((_, id)) = holder(&draft.record.name) else { return Ok(()) };
+        if draft.record.options.name.is_some() {
+            let (name, id) = (draft.record.name.to_string(), id.clone());
+            return Err(ContainerError::NameTaken { name, id });
+        }
+        draft.record.name = name::invent(&|name| holder(name).is_some(), &self.id)?;
         Ok(())
     }
 
-    /// V12.09: the name was free when the draft was made; another may have been faster.
-    fn check_name(&self, draft: &Draft) -> Result<(), ContainerError> {
-        let (all, _) = self.containers.list()?;
-        match all.into_iter().find(|c| c.record.name == draft.record.name) {
-            Some(other) => Err(ContainerError::NameTaken {
-                name: draft.record.name.to_string(),
-                id: other.record.id,
-            }),
-            None => Ok(()),
-        }
+    /// The container's directory is made under a name that no id can have, and locked; there it
+    /// stays until the volumes are filled.
+    fn directory(&self, draft: &Draft) -> Result<RunLock, ContainerError> {
+        let directory = self.containers.path_while_made(&self.id);
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|e| ContainerError::io("mkdir", &directory, e))?;
+        let lock = self.containers.new_lock(&directory)?;
+        self.fill_directory(&directory, draft, durability(draft))?;
+        Ok(lock)
     }
 
-    /// The container's directory is made under a name that no id can have, then renamed.
-    fn directory(&self, draft: &Draft, durability: Durability) -> Result<(), ContainerError> {
-        let directory = self.containers.directory().join(format!(".new-{}", self.id));
-        let made = self.fill_directory(&directory, draft, durability).and_then(|()| {
-            let path = self.containers.path(&self.id);
-            fs::rename(&directory, &path).map_err(|e| ContainerError::io("rename", path, e))
-        });
-        if made.is_err() {
-            let _ = fs::remove_dir_all(&directory);
-        } else if durability == Durability::Kept {
+    /// From here on there is a container.
+    fn publish(&self, draft: &Draft) -> Result<(), ContainerError> {
+        let path = self.containers.path(&self.id);
+        fs::rename(self.containers.path_while_made(&self.id), &path)
+            .map_err(|e| ContainerError::io("rename", path, e))?;
+        if durability(draft) == Durability::Kept {
             store::sync_directory(self.containers.directory())?;
         }
-        made
+        Ok(())
     }
 
     fn fill_directory(
@@ -147,7 +167,6 @@ impl Making<'_> {
                 .create(path)
                 .map_err(|e| ContainerError::io("mkdir", path, e))
         };
-        make(directory)?;
         make(&directory.join("work"))?;
         let upper = directory.join("upper");
         make(&upper)?;
@@ -196,19 +215,29 @@ impl Making<'_> {
     }
 
     /// Removes what was made: it would be a container that nobody got the id of.
-    fn abandon(&self) {
+    fn abandon(&self, draft: &Draft) {
         let Ok(alone) = StoreAlone::take(self.store) else { return };
-        let path = self.containers.path(&self.id);
-        let _ = fs::remove_file(path.join("container.json"));
-        let _ = fs::remove_dir_all(&path);
+        let away = self.containers.directory().join(format!(".removing-{}", self.id));
+        for path in [self.containers.path_while_made(&self.id), self.containers.path(&self.id)] {
+            if fs::rename(path, &away).is_ok() {
+                let _ = fs::remove_dir_all(&away);
+            }
+        }
+        for name in volumes_of(&draft.record.mounts) {
+            let _ = self.volumes.drop_ref(name, &self.id);
+        }
         let exists = |id: &str| self.containers.exists(id);
         for name in &self.new_volumes {
-            let _ = self.volumes.drop_ref(name, &self.id);
             if let Ok(removed) = self.volumes.remove(&alone, name, &exists) {
                 let _ = removed.delete();
             }
         }
     }
+}
+
+/// What goes with its process need not survive a power cut.
+fn durability(draft: &Draft) -> Durability {
+    if draft.record.options.remove { Durability::Passing } else { Durability::Kept }
 }
 
 /// The volumes among some mounts.

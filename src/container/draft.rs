@@ -87,7 +87,7 @@ pub fn draft(
         record: ContainerRecord {
             name: name::choose(&options.name, &containers, &id)?,
             id,
-            created: name::now(),
+            created: super::clock::now(),
             image_id: image.id.to_string(),
             layers: image.layers.clone(),
             options,

@@ -90,6 +90,21 @@ pub enum ContainerError {
     /// It runs already, under another command.
     #[error("container {0} is running already")]
     RunningAlready(String),
+    /// It does not run.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// It is held already.
+    #[error("container {0} is already paused")]
+    Paused(String),
+    /// It is not held.
+    #[error("Container {0} is not paused")]
+    NotPaused(String),
+    /// A name that it has already.
+    #[error("Renaming a container with the same name as its current name")]
+    SameName,
+    /// Its cgroup cannot be frozen.
+    #[error(transparent)]
+    Freezer(crate::apply::cgroup::CgroupError),
     /// A file of the container cannot be written.
     #[error("{call}({path:?}): {source}")]
     Io {

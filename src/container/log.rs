@@ -7,8 +7,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::name;
-
 /// Without an end of line for so long, a part is written by itself, as Docker does it.
 const PART_BYTES: usize = 16 << 10;
 
@@ -130,7 +128,7 @@ struct Line<'a> {
 }
 
 fn line(text: &mut Vec<u8>, stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
-    let (log, time) = (String::from_utf8_lossy(bytes), name::now());
+    let (log, time) = (String::from_utf8_lossy(bytes), super::clock::now());
     let line = Line { log: &log, stream: stream.word(), time: &time };
     serde_json::to_writer(&mut *text, &line)?;
     text.push(b'\n');

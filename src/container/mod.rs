@@ -6,10 +6,17 @@
 //! ```
 
 mod address;
+pub mod attach;
+pub mod clock;
 pub mod create;
 pub mod draft;
+pub mod ending;
+pub mod entry;
 pub mod error;
+pub mod failure;
 pub mod filter;
+pub mod freezer;
+mod held_mounts;
 mod host_config;
 mod host_devices;
 mod identity;
@@ -19,13 +26,19 @@ mod mounts;
 pub mod name;
 pub mod options;
 mod orphan;
+pub mod plan;
+pub mod process;
 mod propagation;
 pub mod record;
 pub mod remove;
+pub mod rename;
+pub mod restart;
 mod spec;
 pub mod start;
 mod storage;
 pub mod store;
+pub mod streams;
+pub mod supervisor;
 mod surroundings;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -131,9 +131,19 @@ pub fn choose(
             }
         };
     }
+    invent(&|name| owner(name.as_str()).is_some(), id)
+}
+
+/// A name that is not taken; the beginning of the id, if none of those tried is free.
+pub fn invent(
+    taken: &dyn Fn(&ContainerName) -> bool,
+    id: &str,
+) -> Result<ContainerName, ContainerError> {
+    let parse =
+        |name: &str| ContainerName::parse(name).map_err(|e| ContainerError::Option(e.to_string()));
     let draws = random::<{ 3 * TRIES }>()?;
-    let name = generated(&draws, |name| owner(name).is_some()).unwrap_or_else(|| id[..12].into());
-    ContainerName::parse(&name).map_err(|e| ContainerError::Option(e.to_string()))
+    let is_taken = |name: &str| parse(name).is_ok_and(|name| taken(&name));
+    parse(&generated(&draws, is_taken).unwrap_or_else(|| id[..12].into()))
 }
 
 /// The first free name that three random bytes each give; after the first clash with a digit.
@@ -147,11 +157,6 @@ fn generated(draws: &[u8], taken: impl Fn(&str) -> bool) -> Option<String> {
         }
     });
     names.into_iter().find(|name| !taken(name))
-}
-
-/// The time now: RFC 3339 with nanoseconds, UTC.
-pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
 }
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], ContainerError> {
@@ -198,12 +203,5 @@ mod tests {
             assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
             assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase())));
         }
-    }
-
-    /// Nine digits, also where they are zeros.
-    #[test]
-    fn time() {
-        let now = now();
-        assert_eq!((now.len(), now.as_bytes()[19], now.as_bytes()[29]), (30, b'.', b'Z'));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::restart::RestartPolicy;
 use crate::config::name::ContainerName;
 use crate::config::request::{MountRequest, VolumesFrom};
 
@@ -36,6 +37,18 @@ pub struct RunOptions {
     pub terminal: bool,
     /// `--rm`
     pub remove: bool,
+    /// `-d`: nobody attaches at the start.
+    #[serde(default)]
+    pub detached: bool,
+    /// `--restart`
+    #[serde(default)]
+    pub restart: RestartPolicy,
+    /// `--stop-signal`, as given.
+    #[serde(default)]
+    pub stop_signal: Option<String>,
+    /// `--stop-timeout`, seconds; -1 for no limit.
+    #[serde(default)]
+    pub stop_timeout: Option<i64>,
     /// What the container may do and use.
     pub limits: Limits,
     /// Where its names and network come from.

@@ -1,30 +1,52 @@
-//! What a supervisor that was killed could not clear away: the container's cgroup.
+//! What a supervisor that was killed has left: a cgroup, perhaps a process, a state that is wrong.
 //!
-//! Its processes are gone with it (the parent-death signal, the pid namespace); the directories of
-//! the cgroup stay until somebody removes them.
+//! The container's processes go with it (the parent-death signal, the pid namespace). That is best
+//! effort: a change of credentials clears the signal. So who finds such a container ends what is
+//! left of it.
 
+use super::entry::{Container, RunLock, write_state};
 use super::record::Status;
-use super::store::Container;
+use super::{clock, process};
 use crate::apply::cgroup::{self, Cgroup, Place};
 use crate::config::cgroup::path::CgroupPath;
 use crate::config::cgroup::site::sites;
 use crate::config::name::ContainerId;
+use crate::sys::process::send_signal;
 
-/// Removes the cgroup of a container whose end nobody saw. What cannot be removed is left: it
-/// holds no process that is ours to end.
-pub fn clear(container: &Container) {
-    let unseen = container.state.status == Status::Exited && container.state.finished.is_empty();
-    let Ok(id) = ContainerId::parse(&container.record.id) else { return };
-    if !unseen {
-        return;
+/// SIGKILL, as a shell gives it.
+const KILLED: u8 = 137;
+
+/// Ends what is left of a container whose supervisor was killed, and writes down that it ended.
+///
+/// The lock says that nobody watches over it. What fails is tried again by the next who looks.
+pub fn mend(container: &mut Container, _lock: &RunLock) {
+    if let Ok(Some(process)) = process::of_state(&container.state) {
+        let _ = send_signal(&process, libc::SIGKILL);
     }
-    let mut left = Cgroup::default();
+    clear(container);
+    container.state.status = Status::Exited;
+    container.state.exit_code = KILLED;
+    container.state.pid = 0;
+    container.state.finished = clock::now();
+    let _ = write_state(container, &container.state);
+}
+
+/// The cgroup of a container, as far as it is there.
+pub fn cgroup_of(container: &Container) -> Cgroup {
+    let mut found = Cgroup::default();
+    let Ok(id) = ContainerId::parse(&container.record.id) else { return found };
     for site in sites(&crate::facts::cgroup::read(), &CgroupPath::of_rrun(&id), &[]) {
         if site.directory().exists()
             && let Ok(place) = Place::make(&site)
         {
-            left.add(place);
+            found.add(place);
         }
     }
+    found
+}
+
+fn clear(container: &Container) {
+    let left = cgroup_of(container);
+    let _ = cgroup::kill_all(&left);
     let _ = cgroup::remove(&left);
 }

@@ -140,6 +140,10 @@ pub struct ContainerState {
     pub status: Status,
     /// The process id of a running container's first process; 0 otherwise.
     pub pid: i32,
+    /// When that process started, in ticks since the boot.
+    pub start_ticks: u64,
+    /// How often it was started again by its restart policy.
+    pub restarts: u32,
     /// The last exit status.
     pub exit_code: u8,
     /// Why it could not be started.
@@ -159,16 +163,24 @@ pub enum Status {
     Created,
     /// Its process is there.
     Running,
+    /// It has ended and will be started again.
+    Restarting,
     /// Its process has ended.
     Exited,
 }
 
 impl Status {
+    /// Does somebody watch over a container that is like this?
+    pub fn has_supervisor(self) -> bool {
+        matches!(self, Status::Running | Status::Restarting)
+    }
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {
             Status::Created => "created",
             Status::Running => "running",
+            Status::Restarting => "restarting",
             Status::Exited => "exited",
         }
     }

@@ -11,17 +11,17 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
+use super::attach::guest::ask_to_stay;
 use super::error::ContainerError;
-use super::record::{ContainerState, Mounted, Ownership, ResolvedMount, Status};
-use super::store::{Container, ContainerStore, RunLock};
-use crate::store::{Store, StoreError, read_record};
+use super::{freezer, process};
+
+use super::record::{Mounted, Ownership, ResolvedMount};
+use super::store::{Container, ContainerStore, MAKING, RunLock};
+use crate::store::{Store, StoreError};
 use crate::tree;
 use crate::volume::VolumeError;
 use crate::volume::lock::StoreAlone;
@@ -66,7 +66,6 @@ pub fn remove(
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(taken) = take_out(store, container, volumes)? {
-            super::orphan::clear(container);
             return taken.delete();
         }
         match force {
@@ -109,7 +108,7 @@ fn take_out(
     let mut taken = TakenOut {
         _lock: lock,
         containers: containers.directory().into(),
-        directories: leftovers(containers.directory())?,
+        directories: leftovers(&containers)?,
         volumes: Vec::new(),
         failed: None,
     };
@@ -137,15 +136,17 @@ fn goes_along(mount: &ResolvedMount) -> bool {
     matches!(&mount.what, Mounted::Volume { ownership: Ownership::Anonymous, .. })
 }
 
-/// Containers half made or half deleted. While the store is held alone nobody makes one; someone
-/// may still be deleting, and two can delete one tree.
-fn leftovers(containers: &Path) -> Result<Vec<CString>, StoreError> {
-    let failed = |e| StoreError::io("getdents64", containers, e);
+/// Containers half made or half deleted. Who makes one holds its lock; someone may still be
+/// deleting, and two can delete one tree.
+fn leftovers(store: &ContainerStore) -> Result<Vec<CString>, StoreError> {
+    let failed = |e| StoreError::io("getdents64", store.directory(), e);
     let mut names = Vec::new();
-    for entry in fs::read_dir(containers).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name().into_encoded_bytes();
-        if name.starts_with(b".new-") || name.starts_with(b".removing-") {
-            names.extend(CString::new(name));
+    for entry in fs::read_dir(store.directory()).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let text = name.to_string_lossy();
+        let broken_off = text.strip_prefix(MAKING).is_some_and(|id| !store.exists(id));
+        if broken_off || text.starts_with(".removing-") {
+            names.extend(CString::new(name.into_encoded_bytes()));
         }
     }
     Ok(names)
@@ -172,36 +173,10 @@ impl TakenOut {
     }
 }
 
-/// Kills the first process of a container that runs. One that is about to run or has just ended
-/// has none yet or none any more; whoever watches over it will let go of its lock.
+/// Ends a container that runs; whoever watches over it lets go of its lock then.
 fn kill(container: &Container) -> Result<(), ContainerError> {
-    let state = || read_record::<ContainerState>(&container.directory.join("state.json"));
-    let running = |state: &ContainerState| state.status == Status::Running;
-    let Some(seen) = state()?.filter(running) else { return Ok(()) };
-    let Some(pid) = Pid::from_raw(seen.pid) else { return Ok(()) };
-    let failed = |call, e: Errno| ContainerError::io(call, format!("/proc/{}", seen.pid), e);
-    let process = match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(process) => process,
-        Err(Errno::SRCH) => return Ok(()),
-        Err(e) => return Err(failed("pidfd_open", e)),
-    };
-    // The number may have gone to another process by now. Asked after the descriptor was opened,
-    // these answers are about the process that it is open on.
-    if state()?.is_none_or(|now| now != seen) || !is_first_of_namespace(seen.pid) {
-        return Ok(());
-    }
-    match pidfd_send_signal(process, Signal::KILL) {
-        Ok(()) | Err(Errno::SRCH) => Ok(()),
-        Err(e) => Err(failed("pidfd_send_signal", e)),
-    }
-}
-
-/// Is the process the first one of a pid namespace below ours? Every container's is.
-fn is_first_of_namespace(pid: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    line.is_some_and(|numbers| {
-        let numbers: Vec<&str> = numbers.split_whitespace().collect();
-        numbers.len() > 1 && numbers.last() == Some(&"1")
-    })
+    // One that cannot be asked is killed all the same.
+    let _ = ask_to_stay(&container.directory);
+    process::signal(container, libc::SIGKILL)?;
+    freezer::thaw(container)
 }

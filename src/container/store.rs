@@ -8,34 +8,27 @@
 //! "running" while the lock is free is of a supervisor that died, and is mended by who sees it.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+pub use super::entry::{Container, RunLock};
+use super::entry::{IfMissing, try_lock};
 use super::error::ContainerError;
-use super::record::{ContainerRecord, ContainerState, Status};
-use crate::store::{self, Durability, Store, StoreError};
+use super::record::ContainerRecord;
+use crate::config::name::ContainerName;
+use crate::store::{self, Store, StoreError};
+
+/// What the name of a directory begins with while a container is made in it.
+pub const MAKING: &str = ".new-";
+
+/// How often a lock that is held is looked at again, and after which time.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(1);
 
 /// The containers of one store.
 #[derive(Debug, Clone)]
 pub struct ContainerStore {
     directory: PathBuf,
-}
-
-/// A container with its state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Container {
-    /// As it was created.
-    pub record: ContainerRecord,
-    /// As it is now.
-    pub state: ContainerState,
-    /// Its directory in the store.
-    pub directory: PathBuf,
-}
-
-/// The lock of a container that runs or is about to; dropping it lets go.
-#[derive(Debug)]
-pub struct RunLock {
-    _file: fs::File,
 }
 
 impl ContainerStore {
@@ -54,9 +47,35 @@ impl ContainerStore {
         &self.directory
     }
 
-    /// Is there a container with this id?
+    /// Where a container is made; it is renamed when it is whole.
+    pub fn path_while_made(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{MAKING}{id}"))
+    }
+
+    /// Is there a container with this id, or one that is being made?
     pub fn exists(&self, id: &str) -> bool {
         self.path(id).join("container.json").exists()
+            || matches!(try_lock(&self.path_while_made(id), IfMissing::Leave), Ok(None))
+    }
+
+    /// The names and ids of the containers that are being made by others right now.
+    pub fn being_made(&self) -> Result<Vec<(ContainerName, String)>, ContainerError> {
+        let failed = |e| StoreError::io("getdents64", &self.directory, e);
+        let mut made = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            if !name.as_encoded_bytes().starts_with(MAKING.as_bytes()) {
+                continue;
+            }
+            if let Ok(None) = try_lock(&entry.path(), IfMissing::Leave)
+                && let Ok(Some(record)) =
+                    store::read_record::<ContainerRecord>(&entry.path().join("container.json"))
+            {
+                made.push((record.name, record.id));
+            }
+        }
+        Ok(made)
     }
 
     /// All containers, the newest first, and an error for each record that cannot be read.
@@ -83,21 +102,20 @@ impl ContainerStore {
         let Some(record) = store::read_record(&directory.join("container.json"))? else {
             return Ok(None);
         };
-        let mut state: ContainerState =
-            store::read_record(&directory.join("state.json"))?.unwrap_or_default();
-        if state.status == Status::Running
-            && let Some(_lock) = try_lock(&directory)?
+        let state = store::read_record(&directory.join("state.json"))?.unwrap_or_default();
+        let mut container = Container { record, state, directory };
+        if container.state.status.has_supervisor()
+            && let Some(lock) = try_lock(&container.directory, IfMissing::Make)?
         {
             // It may have ended between the two looks; nobody writes while we hold the lock.
-            state = store::read_record(&directory.join("state.json"))?.unwrap_or_default();
-            if state.status == Status::Running {
-                // The supervisor was killed, and its container with it: nobody saw how it ended.
-                state.status = Status::Exited;
-                state.exit_code = 137;
-                state.pid = 0;
+            container.state =
+                store::read_record(&container.directory.join("state.json"))?.unwrap_or_default();
+            if container.state.status.has_supervisor() {
+                // Its supervisor was killed: nobody saw how it ended.
+                super::orphan::mend(&mut container, &lock);
             }
         }
-        Ok(Some(Container { record, state, directory }))
+        Ok(Some(container))
     }
 
     /// Finds a container by name, by id, or by a beginning of an id that no other has (V12.24).
@@ -120,46 +138,21 @@ impl ContainerStore {
         }
     }
 
-    /// Replaces a container's state.
-    pub fn write_state(
-        &self,
-        container: &Container,
-        state: &ContainerState,
-    ) -> Result<(), ContainerError> {
-        let durability = container.durability();
-        Ok(store::write_record(&container.directory.join("state.json"), state, durability)?)
-    }
-
     /// Takes the lock of a container that does not run; `None` if it runs.
     pub fn run_lock(&self, container: &Container) -> Result<Option<RunLock>, ContainerError> {
-        try_lock(&container.directory)
-    }
-}
-
-impl Container {
-    /// Must what is kept of it survive a power cut? Not if it goes with its process.
-    pub fn durability(&self) -> Durability {
-        if self.record.options.remove { Durability::Passing } else { Durability::Kept }
-    }
-
-    /// The first 12 digits of the id.
-    pub fn short_id(&self) -> &str {
-        self.record.id.get(..12).unwrap_or(&self.record.id)
-    }
-}
-
-fn try_lock(directory: &Path) -> Result<Option<RunLock>, ContainerError> {
-    let path = directory.join("run.lock");
-    let file = match fs::File::options().create(true).truncate(false).write(true).open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            return Err(ContainerError::Missing(directory.display().to_string()));
+        // Who looks at a container that has just ended holds its lock for a moment.
+        for _ in 0..LOOKS {
+            if let Some(lock) = try_lock(&container.directory, IfMissing::Make)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(LOOK);
         }
-        Err(e) => return Err(StoreError::io("open", path, e).into()),
-    };
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(RunLock { _file: file })),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(e) => Err(StoreError::io("flock", path, e).into()),
+        Ok(None)
+    }
+
+    /// Makes the lock of a container that is being made, and takes it.
+    pub fn new_lock(&self, directory: &Path) -> Result<RunLock, ContainerError> {
+        let lock = try_lock(directory, IfMissing::Make)?;
+        lock.ok_or_else(|| ContainerError::RunningAlready(directory.display().to_string()))
     }
 }

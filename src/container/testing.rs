@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::name::now;
+use super::clock::now;
 use super::options::RunOptions;
 use super::record::{
     ContainerRecord, ContainerState, Mounted, Ownership, ProcessRecord, ResolvedMount,
@@ -42,6 +42,10 @@ pub(crate) fn options() -> RunOptions {
         interactive: false,
         terminal: false,
         remove: false,
+        detached: false,
+        restart: Default::default(),
+        stop_signal: None,
+        stop_timeout: None,
         limits: Default::default(),
         network: Default::default(),
         log: Default::default(),
@@ -175,7 +179,7 @@ impl Bench {
 
     /// Writes a container's state.
     pub(crate) fn state(&self, container: &Container, state: &ContainerState) {
-        self.containers.write_state(container, state).unwrap();
+        super::entry::write_state(container, state).unwrap();
     }
 
     /// The names of the volumes.

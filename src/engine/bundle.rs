@@ -8,7 +8,8 @@ use oci_spec::runtime::{Box as OciBox, BoxBuilder, LinuxNamespaceType, Spec};
 use super::resources::{self, ResourceError};
 use super::signals::Signals;
 use super::spawn::{Given, Running, SpawnError, report, spawn};
-use super::supervise::{Streams, exit_status, supervise};
+use super::streams::Streams;
+use super::supervise::{exit_status, supervise};
 use super::terminal::{Output, Terminal};
 use crate::apply::hook::{self, HookState, Moment};
 use crate::apply::report::{Report, Tracing};
@@ -179,7 +180,7 @@ pub fn run_reported(
         streams = streams.typed(write).output(read, rustix::stdio::stdout());
         terminal = Terminal::of_stdin(Output::Processed);
     }
-    let wait_status = supervise(&running, &mut signals, streams, terminal.as_ref());
+    let wait_status = supervise(&running, &mut signals, &mut streams, terminal.as_ref());
     drop(terminal);
     let mut warnings = late_warnings(&running);
     if let Err(error) = running.undo.run() {

@@ -4,10 +4,12 @@
 
 pub mod bundle;
 pub mod clone;
+pub mod guests;
 pub mod resources;
 pub mod seccomp;
 pub mod signals;
 pub mod spawn;
 pub mod state;
+pub mod streams;
 pub mod supervise;
 pub mod terminal;

@@ -63,3 +63,9 @@ impl Drop for Terminal {
         self.restore();
     }
 }
+
+/// Lines and columns of the terminal on standard input, if that is one.
+pub fn size_of_stdin() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(rustix::stdio::stdin()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}

@@ -9,7 +9,7 @@
 use std::fmt;
 
 /// The exit status of a failure. It comes from the kind of failure, never from its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Status {
     /// 1: a command other than `run` failed.
     Failed,
@@ -34,7 +34,7 @@ impl Status {
 }
 
 /// What could not be done, why, and what may help. It is returned or printed, never both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// What the user wanted, to follow the word "cannot".
     pub wanted: String,

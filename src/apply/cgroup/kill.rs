@@ -5,46 +5,18 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
+use super::freeze::{Freezer, V1, V2, release, wait_until_held};
 use super::walk::{self, Visitor, walk};
 use super::{Cgroup, CgroupError, files};
 use crate::config::cgroup::layout::Version;
 
-/// How long a cgroup may take to freeze: processes in an uninterruptible sleep keep it from that.
-const FREEZING: Duration = Duration::from_millis(500);
-
 /// How often the processes are listed and killed where they cannot be held still.
 const ROUNDS: usize = 100;
-
-/// The files of a freezer, and the words it knows.
-struct Freezer {
-    file: &'static str,
-    hold: &'static str,
-    release: &'static str,
-    state: &'static str,
-    held: &'static str,
-}
-
-const V1: Freezer = Freezer {
-    file: "freezer.state",
-    hold: "FROZEN",
-    release: "THAWED",
-    state: "freezer.state",
-    held: "FROZEN",
-};
-
-const V2: Freezer = Freezer {
-    file: "cgroup.freeze",
-    hold: "1",
-    release: "0",
-    state: "cgroup.events",
-    held: "frozen 1",
-};
 
 /// Sends SIGKILL to every process of the container, in cgroups below its own as well.
 ///
@@ -81,25 +53,6 @@ fn kill_held(directory: &Path, freezer: &Freezer) -> Result<(), CgroupError> {
     let killed = kill_listed(directory);
     release(directory, freezer)?;
     killed
-}
-
-fn release(directory: &Path, freezer: &Freezer) -> Result<(), CgroupError> {
-    match files::write(CWD, &directory.join(freezer.file), freezer.release) {
-        Err(e) if !files::is_absent(&e) => Err(e),
-        _ => Ok(()),
-    }
-}
-
-/// Waits until the freezer holds; gives up after a time, and what still runs is killed running.
-fn wait_until_held(directory: &Path, freezer: &Freezer) {
-    let deadline = Instant::now() + FREEZING;
-    while Instant::now() < deadline {
-        match files::read(&directory.join(freezer.state)) {
-            Ok(text) if text.lines().all(|line| line != freezer.held) => {}
-            _ => return,
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
 }
 
 /// Kills what is listed, until nothing new is listed.

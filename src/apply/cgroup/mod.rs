@@ -4,6 +4,7 @@
 
 mod device_filter;
 mod files;
+pub mod freeze;
 mod kill;
 mod make;
 mod record;

@@ -4,6 +4,7 @@
 //! made. What images and other containers add, and whether sources exist, is `container`'s.
 
 mod env;
+pub mod life;
 mod limits;
 mod log;
 mod mounts;
@@ -15,9 +16,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use life::Remains;
 use refusal::{invalid, refused};
 
 use crate::config::name::ContainerName;
+use crate::container::attach::keys::Keys;
 use crate::container::options::{Network, NetworkMode, RunOptions};
 use crate::say::failure::Failure;
 
@@ -30,6 +33,8 @@ pub struct RunArgs {
     process: ProcessArgs,
     #[command(flatten)]
     limits: limits::LimitArgs,
+    #[command(flatten)]
+    life: life::LifeArgs,
     #[command(flatten)]
     own: OwnArgs,
     /// The image
@@ -111,6 +116,8 @@ pub struct Extra {
     pub cidfile: Option<PathBuf>,
     /// Is a missing source of `-v` an error?
     pub strict_sources: bool,
+    /// The keys that detach.
+    pub detach_keys: Keys,
     /// Is each step told, with the kernel's answer?
     pub trace: bool,
     /// The command that the image's name is a slip of: `rrun imagse`.
@@ -128,12 +135,13 @@ pub struct Caller<'a> {
 impl RunArgs {
     /// Parses and checks all values.
     pub fn parse(self, caller: &Caller<'_>) -> Result<(RunOptions, Extra), Failure> {
-        let Self { mounts, process, limits, own, image, command } = self;
+        let Self { mounts, process, limits, life, own, image, command } = self;
         check_pull(own.pull.as_deref())?;
         let mounts = mounts.parse(caller.directory)?;
         let name = own.name.as_deref().map(|text| {
             ContainerName::parse(text).map_err(|e| refused(&format!("--name {text}"), e))
         });
+        let life = life.parse(if own.rm { Remains::Goes } else { Remains::Stays })?;
         let options = RunOptions {
             image: image.unwrap_or_default(),
             command,
@@ -151,12 +159,20 @@ impl RunArgs {
             interactive: process.interactive,
             terminal: process.tty,
             remove: own.rm,
+            detached: life.detached,
+            restart: life.restart,
+            stop_signal: life.stop_signal,
+            stop_timeout: life.stop_timeout,
             limits: limits.parse()?,
             network: network(&own)?,
             log: log::log(own.log_driver.as_deref(), &own.log_opt)?,
         };
-        let extra =
-            Extra { cidfile: own.cidfile, strict_sources: own.strict_sources, ..Extra::default() };
+        let extra = Extra {
+            cidfile: own.cidfile,
+            strict_sources: own.strict_sources,
+            detach_keys: life.keys,
+            ..Extra::default()
+        };
         Ok((options, extra))
     }
 }

@@ -4,6 +4,7 @@ use std::process::{Child, Command};
 
 use super::*;
 use crate::container::record::Ownership::{Anonymous, Named};
+use crate::container::record::{ContainerState, Status};
 use crate::container::testing::{Bench, volume_mount};
 use crate::tree::testing::is_root;
 
@@ -78,6 +79,7 @@ fn running_state(pid: u32) -> ContainerState {
     ContainerState {
         status: Status::Running,
         pid: i32::try_from(pid).unwrap(),
+        start_ticks: process::start_ticks(i32::try_from(pid).unwrap()).unwrap(),
         ..ContainerState::default()
     }
 }
@@ -88,8 +90,9 @@ fn foreign_process() {
     let bench = Bench::new();
     let web = bench.add("web", 'a', Vec::new());
     let mut other = Command::new("sleep").arg("60").spawn().unwrap();
-    bench.state(&web, &running_state(other.id()));
-    kill(&web).unwrap();
+    let state = running_state(other.id());
+    bench.state(&web, &ContainerState { start_ticks: state.start_ticks - 1, ..state });
+    assert!(!process::signal(&web, libc::SIGKILL).unwrap());
     sleep(Duration::from_millis(50));
     assert!(other.try_wait().unwrap().is_none(), "a process that is no container was killed");
     other.kill().unwrap();

@@ -1,0 +1,28 @@
+//! What could not be done with a container, as it is told.
+
+use super::error::ContainerError;
+use crate::say::failure::{Failure, Status};
+use crate::say::setup;
+
+/// A failure before there was a process: status 125, whatever the text.
+pub fn not_started(wanted: &str, error: &ContainerError) -> Failure {
+    let mut failure = Failure::new(wanted, error).status(Status::NotStarted);
+    failure.hint = hint(error);
+    if let ContainerError::Volume(volume) = error {
+        failure.kernel = volume.kernel_words().map(Into::into);
+        failure.hint = volume.hint();
+    }
+    failure
+}
+
+fn hint(error: &ContainerError) -> Option<String> {
+    match error {
+        ContainerError::NoImage(_) => Some(
+            "`rrun images` lists what is there; `rrun import` and `rrun load` bring more".into(),
+        ),
+        ContainerError::NoSource { path } => setup::how_far(path),
+        ContainerError::Mounts(error) => error.hint(),
+        ContainerError::NameTaken { .. } => Some("`rrun rm NAME` removes it".into()),
+        _ => None,
+    }
+}

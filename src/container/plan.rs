@@ -1,0 +1,60 @@
+//! From a container's record to its config and its plan; nothing is done.
+
+use super::error::ContainerError;
+use super::spec::{ContainerSpec, spec};
+use super::store::Container;
+use super::surroundings::Surroundings;
+use super::user;
+use super::view::View;
+use crate::config::cgroup::path::CgroupPath;
+use crate::config::name::ContainerId;
+use crate::engine::bundle::{self, facts};
+use crate::engine::resources;
+use crate::facts::Kernel;
+use crate::plan::compile::{Input, Lifetime, Stdio};
+use crate::plan::step::Plan;
+use crate::store::Store;
+use crate::volume::store::VolumeStore;
+
+/// The config and the plan of a container; nothing is done.
+pub fn plan(
+    store: &Store,
+    container: &Container,
+    terminal_size: Option<(u16, u16)>,
+) -> Result<(ContainerSpec, Plan), ContainerError> {
+    let Container { record, directory, .. } = container;
+    let kernel = Kernel::probe().map_err(|e| ContainerError::Option(e.to_string()))?;
+    let mut layers = record.layers.clone();
+    let upper = directory.join("upper");
+    // What the container itself wrote counts, once there is something.
+    if upper.join("etc").exists() {
+        layers.insert(0, upper);
+    }
+    let identity = user::identify(View::open(&layers)?, &record.process.user)?;
+    let volumes = VolumeStore::open(store)?;
+    let around = Surroundings {
+        directory,
+        volume_data: &|name| volumes.data_path(name),
+        identity,
+        kernel,
+        terminal_size,
+    };
+    let made = spec(record, &around)?;
+    let facts = facts(&made.spec, kernel, &directory.join("rootfs"));
+    let id = ContainerId::parse(&record.id).map_err(|e| ContainerError::Option(e.to_string()))?;
+    let cgroup = resources::cgroup(&made.spec, &facts.cgroups, CgroupPath::of_rrun(&id))
+        .map_err(bundle::PlanError::from)?;
+    let seccomp = resources::seccomp(&made.spec, &store.root().join("seccomp"))
+        .map_err(bundle::PlanError::from)?;
+    let plan = bundle::plan(&Input {
+        spec: &made.spec,
+        facts: &facts,
+        root: made.root.clone(),
+        mounts: &made.notes,
+        seccomp,
+        cgroup,
+        stdio: Stdio::Given,
+        lifetime: Lifetime::Supervised,
+    })?;
+    Ok((made, plan))
+}

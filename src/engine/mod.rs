@@ -5,6 +5,7 @@
 pub mod bundle;
 pub mod clone;
 pub mod resources;
+pub mod running;
 pub mod seccomp;
 pub mod signals;
 pub mod spawn;

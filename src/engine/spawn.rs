@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
 use super::clone;
+pub use super::running::Running;
 use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
 use crate::apply::links::Links;
@@ -56,21 +57,6 @@ pub struct Given {
     pub hook_state: HookState,
     /// Whether every step is recorded.
     pub tracing: Tracing,
-}
-
-/// A container's first process, executed or about to be.
-#[derive(Debug)]
-pub struct Running {
-    /// Its process id, in our pid namespace.
-    pub pid: i32,
-    /// A descriptor that stays with it.
-    pub pidfd: OwnedFd,
-    /// The controlling side of its terminal, where it has one.
-    pub terminal: Option<OwnedFd>,
-    /// What has to be undone when it is gone.
-    pub undo: Undo,
-    /// Failures of hooks after the start, to be told as warnings.
-    pub late_failures: Vec<StepFailure>,
 }
 
 /// The descriptors that connect the two sides.

@@ -215,15 +215,13 @@ impl Parent<'_> {
         if let Err(error) = self.steps(clone_step + 1..exec) {
             return Err(self.abandon(error));
         }
-        let terminal = match terminal.map(|socket| receive_descriptor(&socket)) {
-            None => None,
-            Some(Ok(file)) => Some(file),
-            // The child failed before it sent it; the report says how.
-            Some(Err(_)) => None,
+        let terminal = terminal.map(|socket| receive_descriptor(&socket)).transpose();
+        // If the child failed before it sent its terminal, the report says how.
+        let executed = self.executed(&report.0, exec);
+        let terminal = match executed.and_then(|()| prepare("recvmsg of the terminal", terminal)) {
+            Ok(terminal) => terminal,
+            Err(error) => return Err(self.abandon(error)),
         };
-        if let Err(error) = self.executed(&report.0, exec) {
-            return Err(self.abandon(error));
-        }
         let late_failures = self.after_start(exec + 1);
         let Self { host, pid, pidfd } = self;
         Ok(Running { pid, pidfd, terminal, undo: host.undo, late_failures })
@@ -282,23 +280,20 @@ impl Parent<'_> {
 
     /// Waits until the pipe closes: by execve, or by death.
     fn executed(&self, report: &OwnedFd, exec: usize) -> Result<(), SpawnError> {
-        let mut errno = [0; 4];
-        let length =
-            rustix::io::retry_on_intr(|| rustix::io::read(report, &mut errno)).unwrap_or_default();
+        let last_word = last_word(report);
         if let Some(failure) = self.child_failure() {
             return Err(SpawnError::Step(failure));
         }
-        if length == errno.len() {
-            let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+        if let Some(errno) = prepare("read of the report pipe", last_word)? {
             self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
         match self.host.report.current_step() {
-            Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
-            _ => {
+            Some(step) if step >= exec => {
                 self.host.report.end_for_child(exec, &Ok(Taken::Done));
                 Ok(())
             }
+            step => Err(SpawnError::Died { step: step.unwrap_or_default(), wait_status: 0 }),
         }
     }
 
@@ -315,6 +310,18 @@ impl Parent<'_> {
         };
         undo_all(&mut self.host);
         error
+    }
+}
+
+/// What the stub says before the pipe `report` closes: why its execve failed. Nothing if the pipe
+/// only closes, which an execve that succeeds does, too; so no error here may look like that.
+fn last_word(report: impl AsFd) -> Result<Option<Errno>, Errno> {
+    let mut errno = [0; 4];
+    match rustix::io::retry_on_intr(|| rustix::io::read(&report, &mut errno))? {
+        0 => Ok(None),
+        // One write of at most PIPE_BUF bytes comes whole (pipe(7)).
+        4 => Ok(Some(Errno::from_raw_os_error(i32::from_le_bytes(errno)))),
+        _ => Err(Errno::IO),
     }
 }
 
@@ -341,4 +348,26 @@ fn receive_descriptor(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
 /// A report for `plan`.
 pub fn report(plan: &Plan, tracing: Tracing) -> Result<Report, SpawnError> {
     prepare("mmap", Report::new(plan.steps.len(), tracing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of the pipe alone is silence; what cannot be read, or only in part, is an error.
+    #[test]
+    fn only_silence_is_an_execution() -> Result<(), Errno> {
+        let said = |bytes: &[u8]| -> Result<Option<Errno>, Errno> {
+            let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+            rustix::io::write(&write, bytes)?;
+            drop(write);
+            last_word(read)
+        };
+        assert_eq!(said(&[]), Ok(None));
+        assert_eq!(said(&libc::ENOENT.to_le_bytes()), Ok(Some(Errno::NOENT)));
+        assert_eq!(said(&[2, 0]), Err(Errno::IO));
+        let directory = crate::sys::mount::open_root_place()?;
+        assert_eq!(last_word(directory), Err(Errno::BADF));
+        Ok(())
+    }
 }

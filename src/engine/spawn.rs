@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
-use super::clone;
+use super::clone::{self, NoChild};
 pub use super::running::Running;
 use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
@@ -121,7 +121,7 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
             return Err(error);
         }
     };
-    match clone(&host, clone_step, &wires) {
+    match clone(&host, clone_step) {
         Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
         Ok(Cloned::Parent { pid, pidfd }) => {
             host.links.hook_state = given.hook_state;
@@ -156,22 +156,27 @@ fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
     Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
 }
 
-fn clone(host: &Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
+fn clone(host: &Apply<'_>, index: usize) -> Result<Cloned, SpawnError> {
     let Op::Clone(spec) = &host.plan.steps[index].op else {
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
     let started = host.report.begin(index);
-    let ready = crate::apply::fault::before(index).map_err(|fault| fault.errno);
-    let answer = ready.and_then(|()| clone::carry_out(host, spec, &wires.to_host));
+    let ready = crate::apply::fault::before(index).map_err(|fault| NoChild::from(fault.errno));
+    let answer = ready.and_then(|()| clone::carry_out(host, spec));
     let outcome = match &answer {
         Ok(_) => Ok(Taken::Done),
-        Err(errno) => Err((*errno).into()),
+        Err(NoChild::Refused(errno)) => Err((*errno).into()),
+        Err(NoChild::Died(_)) => Err(Errno::CHILD.into()),
     };
     if !matches!(answer, Ok(Cloned::Child)) {
         host.report.end(index, started, &outcome);
     }
-    answer
-        .map_err(|errno| SpawnError::Step(StepFailure { step: index, errno, words: String::new() }))
+    answer.map_err(|failure| match failure {
+        NoChild::Refused(errno) => {
+            SpawnError::Step(StepFailure { step: index, errno, words: String::new() })
+        }
+        NoChild::Died(wait_status) => SpawnError::Died { step: index, wait_status },
+    })
 }
 
 /// The child's side: its steps, the last of which replaces it.

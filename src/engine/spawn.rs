@@ -94,6 +94,7 @@ impl Wires {
             terminal_socket: self.terminal.map(|(_, child)| child),
             child: 0,
             hook_state,
+            execution: None,
             callers_umask: None,
         }
     }

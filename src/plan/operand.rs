@@ -154,6 +154,16 @@ pub struct CapabilitySets {
     pub ambient: u64,
 }
 
+/// When does the process get its ambient capabilities?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ambient {
+    /// Later: the hooks in the container are executed without them.
+    Later,
+    /// Now: what follows is the execution of the program.
+    Raised,
+}
+
 /// A program to start for a hook.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct HookSpec {

@@ -24,7 +24,7 @@ fn source(source: &Source, recursion: Recursion) -> String {
         Recursion::TopOnly => "OPEN_TREE_CLONE",
     };
     match source {
-        Source::Host(path) => format!("open_tree(\"{path}\", {flags})"),
+        Source::Host(path) | Source::Seen { path, .. } => format!("open_tree(\"{path}\", {flags})"),
         Source::InRoot { root, path } => {
             format!("open_tree(openat2({}, \"{path}\", RESOLVE_IN_ROOT), {flags})", fd(*root))
         }

@@ -249,3 +249,29 @@ fn joined_with_hooks() {
     assert_eq!(lines.len(), 3, "{}", ended.out);
     assert!(lines[0].starts_with("user:[") && lines.iter().all(|l| *l == lines[0]), "{lines:?}");
 }
+
+/// The kernel locks the flags of every mount that a user namespace inherits: also those of a mount
+/// below the source, and only where an option reaches them.
+#[test]
+fn locked_flags_below_a_source() {
+    need!(Need::Root, Need::UserNamespaces);
+    for (options, refused) in [
+        (&["rbind", "rrw"][..], true),
+        (&["rbind", "rsuid"], false),
+        (&["rbind", "rw"], false),
+        (&["bind", "rrw"], false),
+        (&["rbind", "rro"], false),
+    ] {
+        let mut bundle = bundle();
+        let source = bundle.directory("tree/below");
+        let source = source.strip_suffix("/below").unwrap();
+        bundle.bind(source, "/m", options);
+        bundle.args(&["true"]);
+        let ended = bundle.host("mount -t tmpfs -o ro none $B/tree/below; $RUN");
+        if refused {
+            ended.refused("operation not permitted");
+        } else {
+            assert_eq!(ended.ok(), "", "{options:?}");
+        }
+    }
+}

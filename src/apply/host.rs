@@ -1,26 +1,25 @@
 //! The operations between the two sides, and those of the host on the child.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::Signal;
 use rustix::time::Timespec;
 
-use super::hook::{self};
+use super::execution::Execution;
+use super::hook;
 use super::links::Links;
 use super::outcome::{Fault, Outcome, Taken};
-use super::process::{c_string, end_child};
+use super::process::end_child;
 use super::side::Apply;
-use crate::plan::step::{Actor, ExecSpec, HookSpec, IdRange, Op};
+use crate::plan::step::{Actor, ExecSpec, HookSpec, IdRange, Op, Plan};
 use crate::sys::namespace::Namespace;
-use crate::sys::process::{Birth, Cloned, clone_process, duplicate_to};
-use crate::sys::stub::{self, StringList};
+use crate::sys::process::{Birth, Cloned, clone_process};
 
 /// Carries out the operations that are not on trees or on the process itself.
 pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
@@ -42,10 +41,27 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         Op::Sync { waits, .. } => sync(&apply.links, *waits),
         Op::RunHook(spec) => run_hook(apply, spec),
         Op::SendTerminal { master } => send_terminal(apply, *master),
-        Op::Exec(spec) => Err(execute(&apply.links, spec)),
+        Op::MakeStub => {
+            let report = apply.links.report_pipe.as_ref().ok_or(Errno::BADF)?;
+            apply.links.execution = Some(Execution::prepare(program(apply.plan)?, report)?);
+            Ok(Taken::Done)
+        }
+        Op::Exec(_) => Err(match &apply.links.execution {
+            Some(execution) => execution.carry_out(),
+            None => Errno::BADF.into(),
+        }),
         // The clone is the engine's; all others were carried out before they came here.
         _ => Err(Errno::NOSYS.into()),
     }
+}
+
+/// What the plan executes at its end.
+fn program(plan: &Plan) -> Result<&ExecSpec, Fault> {
+    let spec = plan.steps.iter().rev().find_map(|step| match &step.op {
+        Op::Exec(spec) => Some(spec),
+        _ => None,
+    });
+    spec.ok_or(Errno::NOEXEC.into())
 }
 
 fn run_hook(apply: &Apply<'_>, spec: &HookSpec) -> Outcome {
@@ -135,68 +151,4 @@ pub fn send_descriptor(socket: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(
         rustix::net::sendmsg(socket, &data, &mut control, SendFlags::NOSIGNAL)
     })
     .map(drop)
-}
-
-/// Executes the program through the stub. Returns only if that failed.
-fn execute(links: &Links, spec: &ExecSpec) -> Fault {
-    match try_execute(links, spec) {
-        Err(fault) => fault,
-        Ok(never) => match never {},
-    }
-}
-
-fn try_execute(links: &Links, spec: &ExecSpec) -> Result<std::convert::Infallible, Fault> {
-    let report = links.report_pipe.as_ref().ok_or(Errno::BADF)?;
-    let mut environment = spec.env.clone();
-    if let Some(uid) = spec.home_of {
-        environment.push(format!("HOME={}", crate::config::passwd::home_of(uid)));
-    }
-    let program = find(&spec.args, &environment)?;
-    let mut arguments: Vec<CString> = vec![stub::STUB_MARK.to_owned(), program];
-    for argument in &spec.args {
-        arguments.push(c_string(argument)?);
-    }
-    let environment = environment.iter().map(|e| c_string(e)).collect::<Result<Vec<_>, _>>()?;
-    let stub = stub::make(report.as_fd())?;
-    crate::sys::process::close_on_exec_from(3 + spec.preserved_fds)?;
-    // The stub inherits the pipe and closes it on the execve that counts.
-    duplicate_to(report, std::os::fd::AsRawFd::as_raw_fd(report))?;
-    Err(stub::execute(&stub, &StringList::new(arguments), &StringList::new(environment)).into())
-}
-
-/// Looks the program up as execvp(3) does: with a slash as it is, else along PATH.
-fn find(arguments: &[String], environment: &[String]) -> Result<CString, Fault> {
-    let name = arguments.first().ok_or(Errno::NOENT)?;
-    if name.is_empty() {
-        return Err(Fault::refused(Errno::NOENT, "executable file \"\" not found in $PATH"));
-    }
-    if name.contains('/') {
-        executable(name)?;
-        return c_string(name);
-    }
-    let path = environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
-    let mut denied = None;
-    for directory in path.split(':').filter(|directory| !directory.is_empty()) {
-        let candidate = format!("{directory}/{name}");
-        match executable(&candidate) {
-            Ok(()) => return c_string(&candidate),
-            Err(fault) if fault.errno == Errno::ACCESS => denied = Some(fault),
-            Err(_) => {}
-        }
-    }
-    Err(denied.unwrap_or_else(|| {
-        Fault::refused(Errno::NOENT, format!("executable file {name:?} not found in $PATH"))
-    }))
-}
-
-fn executable(path: &str) -> Result<(), Fault> {
-    let seen = rustix::fs::statat(CWD, path, AtFlags::empty())?;
-    if rustix::fs::FileType::from_raw_mode(seen.st_mode) == rustix::fs::FileType::Directory {
-        return Err(Fault::refused(
-            Errno::ACCESS,
-            format!("{path} is a directory: permission denied"),
-        ));
-    }
-    rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::Mode;
 
+use super::execution::Execution;
 use super::hook::HookState;
 use crate::plan::step::Actor;
 
@@ -24,6 +25,8 @@ pub struct Links {
     pub child: i32,
     /// What hooks are told.
     pub hook_state: HookState,
+    /// The stub and what it executes, from the moment that it is made.
+    pub execution: Option<Execution>,
     /// The caller's umask: ours is none while the child makes its mount tree.
     pub callers_umask: Option<Mode>,
 }
@@ -39,6 +42,7 @@ impl Links {
             terminal_socket: None,
             child: 0,
             hook_state: HookState::default(),
+            execution: None,
             callers_umask: None,
         }
     }

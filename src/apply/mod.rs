@@ -7,6 +7,7 @@
 //! Not here: choosing what to do (`plan`), the one clone (`engine`), words for people (`say`).
 
 pub mod cgroup;
+pub mod execution;
 pub(crate) mod fault;
 pub mod hook;
 pub mod host;

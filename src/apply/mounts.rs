@@ -13,6 +13,7 @@ use super::table::{Origin, Table};
 use crate::config::mount_option::attribute;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
+use crate::facts::Seen;
 use crate::plan::step::{Change, Missing, NodeKind, NodeSpec, Op, Parameter, Slot, Source};
 use crate::sys::mount::{self as sys, AttributeChange, Recursion, UserNamespace};
 use crate::sys::path::{self, Links};
@@ -99,6 +100,11 @@ fn expect_filesystem(table: &Table, place: Slot, magic: u64, name: &str) -> Outc
 fn clone_tree(table: &Table, source: &Source, recursion: Recursion) -> Result<OwnedFd, Fault> {
     Ok(match source {
         Source::Host(path) => sys::clone_tree(CWD, path.as_path(), recursion)?,
+        Source::Seen { path, seen } => {
+            let tree = sys::clone_tree(CWD, path.as_path(), recursion)?;
+            expect_seen(&tree, *seen)?;
+            tree
+        }
         Source::Place(place) => sys::clone_tree_at(table.get(*place)?, recursion)?,
         Source::InRoot { root, path } => {
             let place =
@@ -112,6 +118,14 @@ fn clone_tree(table: &Table, source: &Source, recursion: Recursion) -> Result<Ow
             sys::clone_tree_at(place, recursion)?
         }
     })
+}
+
+/// The plan was made for what was there then: where it goes, who opens it, what may be cleared.
+fn expect_seen(tree: &OwnedFd, seen: Seen) -> Result<(), Fault> {
+    if seen.alike(tree)? == seen {
+        return Ok(());
+    }
+    Err(Fault::refused(Errno::STALE, "it was exchanged for another after it had been checked"))
 }
 
 /// An error of a file system context, with what the kernel says about it.

@@ -11,7 +11,9 @@ use rustix::process::{Signal, WaitOptions};
 use super::outcome::{Fault, Outcome, Taken};
 use super::table::Table;
 use crate::config::path::{HostPath, RootPath};
-use crate::plan::step::{CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec};
+use crate::plan::step::{
+    Ambient, CapabilitySets, Denied, LineEnds, Op, SetGroups, Slot, TerminalSpec,
+};
 use crate::sys::credentials::{self as sys, Capabilities};
 use crate::sys::namespace::{self, Namespace};
 use crate::sys::path::{self, Links};
@@ -88,7 +90,7 @@ fn settings(table: &Table, op: &Op) -> Option<Outcome> {
         Op::NotDumpable => done(sys::set_not_dumpable()),
         Op::DropBounding { keep, last } => drop_bounding(*keep, *last),
         Op::SetUser { uid, gid, groups, set_groups } => set_user(*uid, *gid, (groups, *set_groups)),
-        Op::SetCapabilities { sets, also } => set_capabilities(sets, *also),
+        Op::SetCapabilities { sets, also, ambient } => set_capabilities(sets, *also, *ambient),
         Op::SetWorkingDirectory { path, denied } => set_working_directory(path, *denied),
         Op::NoNewPrivileges => done(sys::set_no_new_privileges()),
         Op::LoadSeccomp { program, flags } => {
@@ -229,7 +231,7 @@ fn set_user(uid: u32, gid: u32, (groups, set_groups): (&[u32], SetGroups)) -> Ou
 }
 
 /// The final sets, or those with what the remaining steps still need, as far as we have it.
-fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
+fn set_capabilities(sets: &CapabilitySets, also: u64, ambient: Ambient) -> Outcome {
     let held = sys::capabilities()?;
     let also = also & held.permitted;
     sys::set_capabilities(Capabilities {
@@ -237,7 +239,7 @@ fn set_capabilities(sets: &CapabilitySets, also: u64) -> Outcome {
         permitted: (sets.permitted & held.permitted) | also,
         inheritable: sets.inheritable & held.permitted,
     })?;
-    if also == 0 {
+    if ambient == Ambient::Raised {
         sys::clear_ambient()?;
         for capability in (0..64u32).filter(|c| sets.ambient >> c & 1 == 1) {
             sys::raise_ambient(capability).map_err(|errno| {

@@ -108,21 +108,23 @@ impl Run<'_> {
         let given = Given { files: child, hook_state, tracing };
         let mut running = spawn(plan, given, report)?;
         self.started(&running);
+        self.warnings.extend(running.late_warnings(plan));
         on_start();
         let log = self.open_log();
-        let (mut streams, terminal) =
-            connect(&running, ours, (stdin, &log), audience).map_err(prepare("dup"))?;
-        if let Some(guests) = guests {
-            streams = streams.with_guests(guests);
-        }
-        let status = supervise(&running, signals, &mut streams, terminal.as_ref());
-        drop(terminal);
-        self.guests = streams.take_guests();
+        let connected = connect(&running, ours, (stdin, &log), audience);
+        let status = connected.map_err(prepare("dup")).and_then(|(streams, terminal)| {
+            let mut streams = streams.with_guests(guests);
+            let status = supervise(&running, signals, &mut streams, terminal.as_ref());
+            self.guests = streams.take_guests();
+            status.map_err(prepare("poll"))
+        });
         self.close_log(&log);
-        if let Err(error) = running.undo.run() {
-            self.warnings.push(error.to_string());
-        }
-        status.map(exit_status).map_err(prepare("poll"))
+        let undone = match status {
+            Ok(_) => running.undo.run(),
+            Err(_) => running.abandon(),
+        };
+        self.warnings.extend(undone.err().map(|error| error.to_string()));
+        status.map(exit_status)
     }
 
     /// The log, if one is kept; that it cannot be is no reason not to run.

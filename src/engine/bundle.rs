@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Box as OciBox, BoxBuilder, LinuxNamespaceType, Spec};
+use rustix::io::Errno;
 
 use super::resources::{self, ResourceError};
 use super::signals::Signals;
@@ -166,33 +167,36 @@ pub fn run_reported(
     id: &str,
     report: &Report,
 ) -> Result<Ended, SpawnError> {
-    let prepared = |errno| SpawnError::Prepare { call: "signalfd", errno };
-    let mut signals =
-        Signals::block().map_err(|e| prepared(rustix::io::Errno::from_raw_os_error(e as i32)))?;
+    let mut signals = Signals::block().map_err(|e| SpawnError::Prepare {
+        call: "signalfd",
+        errno: Errno::from_raw_os_error(e as i32),
+    })?;
     let state = hook_state(bundle, id);
     let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
     let mut running = spawn(plan, given, report)?;
-    let mut streams = Streams::default();
-    let mut terminal = None;
-    if let Some(inner) = &running.terminal {
-        let twice = inner.try_clone().and_then(|a| Ok((a, inner.try_clone()?)));
-        let (write, read) = twice.map_err(|_| prepared(rustix::io::Errno::MFILE))?;
-        streams = streams.typed(write).output(read, rustix::stdio::stdout());
-        terminal = Terminal::of_stdin(Output::Processed);
-    }
-    let wait_status = supervise(&running, &mut signals, &mut streams, terminal.as_ref());
-    drop(terminal);
-    let mut warnings = late_warnings(&running);
-    if let Err(error) = running.undo.run() {
-        warnings.push(error.to_string());
-    }
+    let mut warnings = running.late_warnings(plan);
+    let watched = connect(&running).and_then(|(mut streams, terminal)| {
+        supervise(&running, &mut signals, &mut streams, terminal.as_ref())
+            .map_err(|errno| SpawnError::Prepare { call: "poll", errno })
+    });
+    let undone = match watched {
+        Ok(_) => running.undo.run(),
+        Err(_) => running.abandon(),
+    };
+    warnings.extend(undone.err().map(|error| error.to_string()));
     warnings.extend(poststop(bundle, &state));
-    let wait_status = wait_status.map_err(|errno| SpawnError::Prepare { call: "poll", errno })?;
-    Ok(Ended { status: exit_status(wait_status), warnings })
+    Ok(Ended { status: exit_status(watched?), warnings })
 }
 
-fn late_warnings(running: &Running) -> Vec<String> {
-    running.late_failures.iter().map(|failure| failure.words.clone()).collect()
+/// What the caller and the container's terminal say to each other, where it has one.
+fn connect(running: &Running) -> Result<(Streams, Option<Terminal>), SpawnError> {
+    let Some(inner) = &running.terminal else { return Ok((Streams::default(), None)) };
+    let copy = || {
+        let errno = |e: std::io::Error| Errno::from_io_error(&e).unwrap_or(Errno::IO);
+        inner.try_clone().map_err(|e| SpawnError::Prepare { call: "dup", errno: errno(e) })
+    };
+    let streams = Streams::default().typed(copy()?).output(copy()?, rustix::stdio::stdout());
+    Ok((streams, Terminal::of_stdin(Output::Processed)))
 }
 
 /// Runs the poststop hooks; what fails is told and changes nothing.
@@ -200,8 +204,11 @@ fn poststop(bundle: &Bundle, state: &HookState) -> Vec<String> {
     let moment = Moment { pid: 0, umask: None };
     match hooks::hooks(&bundle.spec, "poststop") {
         Ok(hooks) => {
-            let failed = |spec: &HookSpec| hook::run(spec, state, moment).err();
-            hooks.iter().filter_map(failed).map(|fault| fault.words).collect()
+            let failed = |spec: &HookSpec| {
+                let fault = hook::run(spec, state, moment).err()?;
+                Some(format!("/hooks/poststop/{}: {}", spec.index, fault.words))
+            };
+            hooks.iter().filter_map(failed).collect()
         }
         Err(error) => vec![error.to_string()],
     }

@@ -5,26 +5,43 @@
 //!   the host enters them, clones, and goes home at once;
 //! - a user namespace that is joined has to own the new namespaces, so a process in the middle
 //!   enters it, makes the child as its sibling and ends.
+//!
+//! Whatever goes wrong after a child was made, it is ended and reaped here.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::apply::Apply;
+use crate::apply::process::end_child;
 use crate::plan::step::CloneSpec;
 use crate::sys::namespace::{self, Namespace};
 use crate::sys::process::{Birth, Cloned, Parentage, clone_process, exit_now, wait};
 
-/// A pipe: the end to read from, the end to write to.
-type Pipe = (OwnedFd, OwnedFd);
+/// Why there is no child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoChild {
+    /// A call failed.
+    Refused(Errno),
+    /// The process in the middle was killed; its wait status.
+    Died(i32),
+}
 
-/// Makes the child. `to_host` carries nothing yet and nobody else uses it meanwhile.
-pub fn carry_out(host: &Apply<'_>, spec: &CloneSpec, to_host: &Pipe) -> Result<Cloned, Errno> {
+impl From<Errno> for NoChild {
+    fn from(errno: Errno) -> Self {
+        Self::Refused(errno)
+    }
+}
+
+/// Makes the child.
+pub fn carry_out(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, NoChild> {
     if spec.user.is_some() || !spec.entered.is_empty() {
-        from_the_middle(host, spec, to_host)
+        from_the_middle(host, spec)
     } else {
-        here(host, spec)
+        Ok(here(host, spec)?)
     }
 }
 
@@ -41,31 +58,47 @@ fn birth<'a>(host: &'a Apply<'_>, spec: &CloneSpec) -> Birth<'a> {
 /// Hooks must not land where the child goes, so what is entered here is left at once.
 fn here(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, Errno> {
     let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
-    let pid_home = match spec.pid {
-        Some(slot) => {
-            let home = open_own("pid")?;
+    let mut away = Away::default();
+    let entered = away.enter(host, spec);
+    let cloned = entered.and_then(|()| clone_process(Birth { cgroup, ..birth(host, spec) }));
+    match cloned {
+        Ok(Cloned::Child) => cloned,
+        _ => away.go_home(cloned),
+    }
+}
+
+/// The namespaces that the host has left for those of the child's.
+#[derive(Debug, Default)]
+struct Away {
+    home: Vec<(Namespace, OwnedFd)>,
+}
+
+impl Away {
+    fn enter(&mut self, host: &Apply<'_>, spec: &CloneSpec) -> Result<(), Errno> {
+        if let Some(slot) = spec.pid {
+            self.home.push((Namespace::Pid, open_own("pid")?));
             namespace::join(host.table.get(slot)?, Namespace::Pid)?;
-            Some(home)
         }
-        None => None,
-    };
-    let time_home = if spec.new.contains(&Namespace::Time) {
-        let home = open_own("time")?;
-        new_time(spec)?;
-        Some(home)
-    } else {
-        None
-    };
-    let cloned = clone_process(Birth { cgroup, ..birth(host, spec) });
-    if !matches!(cloned, Ok(Cloned::Child)) {
-        if let Some(home) = pid_home {
-            namespace::join(home, Namespace::Pid)?;
+        if spec.new.contains(&Namespace::Time) {
+            self.home.push((Namespace::Time, open_own("time")?));
+            new_time(spec)?;
         }
-        if let Some(home) = time_home {
-            namespace::join(home, Namespace::Time)?;
+        Ok(())
+    }
+
+    /// Back to where the host belongs. A host that cannot is no host for the child.
+    fn go_home(self, cloned: Result<Cloned, Errno>) -> Result<Cloned, Errno> {
+        // All of them, also if one fails.
+        let joined = self.home.into_iter().map(|(kind, file)| namespace::join(file, kind));
+        let failed = joined.fold(Ok(()), Result::and);
+        match (cloned, failed) {
+            (Ok(Cloned::Parent { pid, pidfd }), Err(errno)) => {
+                end_child(pid, pidfd);
+                Err(errno)
+            }
+            (cloned, _) => cloned,
         }
     }
-    cloned
 }
 
 fn open_own(name: &str) -> Result<OwnedFd, Errno> {
@@ -90,21 +123,22 @@ fn new_time(spec: &CloneSpec) -> Result<(), Errno> {
 /// After a clone with all namespaces, setns(user) would leave the others owned by the wrong user
 /// namespace: mount and sethostname are EPERM then. And what the host owns cannot be joined from
 /// inside of a user namespace, so the middle process enters it before.
-fn from_the_middle(host: &Apply<'_>, spec: &CloneSpec, to_host: &Pipe) -> Result<Cloned, Errno> {
+///
+/// Which process the child is stands in the report, written by the kernel before the child runs:
+/// the pipes between child and host are in use by then.
+fn from_the_middle(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, NoChild> {
     let cgroup = spec.cgroup.map(|slot| host.table.get(slot)).transpose()?;
+    host.report.child_pid_word().store(0, Ordering::Release);
     match clone_process(Birth { cgroup, ..Birth::default() })? {
         Cloned::Child => match in_the_middle(host, spec) {
             Ok(Cloned::Child) => Ok(Cloned::Child),
-            Ok(Cloned::Parent { pid, .. }) => {
-                let told = rustix::io::write(&to_host.1, &pid.to_le_bytes());
-                exit_now(i32::from(told.is_err()));
-            }
+            Ok(Cloned::Parent { .. }) => exit_now(0),
             Err(errno) => exit_now(errno.raw_os_error()),
         },
-        Cloned::Parent { pid: middle, .. } => match wait(middle)? {
-            0 => sibling(to_host),
-            status => Err(Errno::from_raw_os_error(status >> 8 & 0xff)),
-        },
+        Cloned::Parent { pid: middle, .. } => {
+            let ended = wait(middle).map_err(NoChild::from).and_then(verdict);
+            adopt(host.report.child_pid(), ended)
+        }
     }
 }
 
@@ -120,13 +154,96 @@ fn in_the_middle(host: &Apply<'_>, spec: &CloneSpec) -> Result<Cloned, Errno> {
     clone_process(Birth { parentage: Parentage::Sibling, ..birth(host, spec) })
 }
 
-fn sibling(to_host: &Pipe) -> Result<Cloned, Errno> {
-    let mut bytes = [0; 4];
-    if rustix::io::read(&to_host.0, &mut bytes)? != bytes.len() {
-        return Err(Errno::PIPE);
+/// What the end of the process in the middle says: it exits with the errno that stopped it.
+fn verdict(wait_status: i32) -> Result<(), NoChild> {
+    match (wait_status & 0x7f, wait_status >> 8 & 0xff) {
+        (0, 0) => Ok(()),
+        (0, errno) => Err(NoChild::Refused(Errno::from_raw_os_error(errno))),
+        _ => Err(NoChild::Died(wait_status)),
     }
-    let pid = i32::from_le_bytes(bytes);
-    let process = rustix::process::Pid::from_raw(pid).ok_or(Errno::SRCH)?;
-    let pidfd = rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty())?;
-    Ok(Cloned::Parent { pid, pidfd })
+}
+
+/// Takes the sibling over that the middle process made; one that cannot be watched is ended.
+fn adopt(pid: i32, ended: Result<(), NoChild>) -> Result<Cloned, NoChild> {
+    // It is our child and nobody else reaps it, so that its number stays its own.
+    let Some(process) = Pid::from_raw(pid) else {
+        return Err(ended.err().unwrap_or(NoChild::Refused(Errno::SRCH)));
+    };
+    let pidfd = ended.and_then(|()| Ok(pidfd_open(process, PidfdFlags::empty())?));
+    match pidfd {
+        Ok(pidfd) => Ok(Cloned::Parent { pid, pidfd }),
+        Err(error) => {
+            let _ = rustix::process::kill_process(process, Signal::KILL);
+            let _ = wait(pid);
+            Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting() -> Result<(i32, OwnedFd), Errno> {
+        match clone_process(Birth::default())? {
+            Cloned::Child => loop {
+                let _ = rustix::event::poll(&mut [], None);
+            },
+            Cloned::Parent { pid, pidfd } => Ok((pid, pidfd)),
+        }
+    }
+
+    /// A host that does not find home ends the child that it just made.
+    #[test]
+    fn a_child_whose_host_is_lost_is_ended() -> Result<(), Errno> {
+        let (pid, pidfd) = waiting()?;
+        // No way home: it is a namespace of another kind.
+        let away = Away { home: vec![(Namespace::Pid, open_own("uts")?)] };
+        let cloned = away.go_home(Ok(Cloned::Parent { pid, pidfd }));
+        assert_eq!(cloned.err(), Some(Errno::INVAL));
+        assert_eq!(wait(pid), Err(Errno::CHILD));
+        Ok(())
+    }
+
+    /// A clone that failed keeps its own error, wherever the host is.
+    #[test]
+    fn the_first_error_is_told() -> Result<(), Errno> {
+        let away = Away { home: vec![(Namespace::Pid, open_own("uts")?)] };
+        assert_eq!(away.go_home(Err(Errno::NOSPC)).err(), Some(Errno::NOSPC));
+        Ok(())
+    }
+
+    /// A middle process that was killed is no errno, least of all 0.
+    #[test]
+    fn ends_of_the_middle() {
+        let cases = [
+            (0, Ok(())),
+            (libc::EPERM << 8, Err(NoChild::Refused(Errno::PERM))),
+            (libc::SIGKILL, Err(NoChild::Died(libc::SIGKILL))),
+            (libc::SIGSYS | 0x80, Err(NoChild::Died(libc::SIGSYS | 0x80))),
+        ];
+        for (status, want) in cases {
+            assert_eq!(verdict(status), want, "{status:#x}");
+        }
+    }
+
+    /// The child of a middle process that was killed is ended, and without a child there is none.
+    #[test]
+    fn only_a_child_of_a_whole_middle_is_adopted() -> Result<(), Errno> {
+        let died = NoChild::Died(libc::SIGKILL);
+        assert_eq!(adopt(0, Err(died)).err(), Some(died));
+        assert_eq!(adopt(0, Ok(())).err(), Some(NoChild::Refused(Errno::SRCH)));
+        let (pid, _pidfd) = waiting()?;
+        assert_eq!(adopt(pid, Err(died)).err(), Some(died));
+        assert_eq!(wait(pid), Err(Errno::CHILD));
+        let (pid, _pidfd) = waiting()?;
+        match adopt(pid, Ok(())) {
+            Ok(Cloned::Parent { pid: adopted, pidfd }) => {
+                assert_eq!(adopted, pid);
+                end_child(pid, pidfd);
+            }
+            other => panic!("{other:?}"),
+        }
+        Ok(())
+    }
 }

@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod clone;
 pub mod guests;
 pub mod resources;
+pub mod running;
 pub mod seccomp;
 pub mod signals;
 pub mod spawn;

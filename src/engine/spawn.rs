@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
-use super::clone;
+use super::clone::{self, NoChild};
+pub use super::running::Running;
 use crate::apply::cgroup::Undo;
 use crate::apply::hook::HookState;
 use crate::apply::links::Links;
@@ -58,21 +59,6 @@ pub struct Given {
     pub tracing: Tracing,
 }
 
-/// A container's first process, executed or about to be.
-#[derive(Debug)]
-pub struct Running {
-    /// Its process id, in our pid namespace.
-    pub pid: i32,
-    /// A descriptor that stays with it.
-    pub pidfd: OwnedFd,
-    /// The controlling side of its terminal, where it has one.
-    pub terminal: Option<OwnedFd>,
-    /// What has to be undone when it is gone.
-    pub undo: Undo,
-    /// Failures of hooks after the start, to be told as warnings.
-    pub late_failures: Vec<StepFailure>,
-}
-
 /// The descriptors that connect the two sides.
 struct Wires {
     to_child: (OwnedFd, OwnedFd),
@@ -108,6 +94,7 @@ impl Wires {
             terminal_socket: self.terminal.map(|(_, child)| child),
             child: 0,
             hook_state,
+            execution: None,
             callers_umask: None,
         }
     }
@@ -135,7 +122,7 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
             return Err(error);
         }
     };
-    match clone(&host, clone_step, &wires) {
+    match clone(&host, clone_step) {
         Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
         Ok(Cloned::Parent { pid, pidfd }) => {
             host.links.hook_state = given.hook_state;
@@ -170,22 +157,27 @@ fn early_steps(host: &mut Apply<'_>) -> Result<usize, SpawnError> {
     Err(SpawnError::Prepare { call: "a plan without a clone", errno: Errno::INVAL })
 }
 
-fn clone(host: &Apply<'_>, index: usize, wires: &Wires) -> Result<Cloned, SpawnError> {
+fn clone(host: &Apply<'_>, index: usize) -> Result<Cloned, SpawnError> {
     let Op::Clone(spec) = &host.plan.steps[index].op else {
         return Err(SpawnError::Prepare { call: "clone3", errno: Errno::INVAL });
     };
     let started = host.report.begin(index);
-    let ready = crate::apply::fault::before(index).map_err(|fault| fault.errno);
-    let answer = ready.and_then(|()| clone::carry_out(host, spec, &wires.to_host));
+    let ready = crate::apply::fault::before(index).map_err(|fault| NoChild::from(fault.errno));
+    let answer = ready.and_then(|()| clone::carry_out(host, spec));
     let outcome = match &answer {
         Ok(_) => Ok(Taken::Done),
-        Err(errno) => Err((*errno).into()),
+        Err(NoChild::Refused(errno)) => Err((*errno).into()),
+        Err(NoChild::Died(_)) => Err(Errno::CHILD.into()),
     };
     if !matches!(answer, Ok(Cloned::Child)) {
         host.report.end(index, started, &outcome);
     }
-    answer
-        .map_err(|errno| SpawnError::Step(StepFailure { step: index, errno, words: String::new() }))
+    answer.map_err(|failure| match failure {
+        NoChild::Refused(errno) => {
+            SpawnError::Step(StepFailure { step: index, errno, words: String::new() })
+        }
+        NoChild::Died(wait_status) => SpawnError::Died { step: index, wait_status },
+    })
 }
 
 /// The child's side: its steps, the last of which replaces it.
@@ -229,15 +221,13 @@ impl Parent<'_> {
         if let Err(error) = self.steps(clone_step + 1..exec) {
             return Err(self.abandon(error));
         }
-        let terminal = match terminal.map(|socket| receive_descriptor(&socket)) {
-            None => None,
-            Some(Ok(file)) => Some(file),
-            // The child failed before it sent it; the report says how.
-            Some(Err(_)) => None,
+        let terminal = terminal.map(|socket| receive_descriptor(&socket)).transpose();
+        // If the child failed before it sent its terminal, the report says how.
+        let executed = self.executed(&report.0, exec);
+        let terminal = match executed.and_then(|()| prepare("recvmsg of the terminal", terminal)) {
+            Ok(terminal) => terminal,
+            Err(error) => return Err(self.abandon(error)),
         };
-        if let Err(error) = self.executed(&report.0, exec) {
-            return Err(self.abandon(error));
-        }
         let late_failures = self.after_start(exec + 1);
         let Self { host, pid, pidfd } = self;
         Ok(Running { pid, pidfd, terminal, undo: host.undo, late_failures })
@@ -296,23 +286,20 @@ impl Parent<'_> {
 
     /// Waits until the pipe closes: by execve, or by death.
     fn executed(&self, report: &OwnedFd, exec: usize) -> Result<(), SpawnError> {
-        let mut errno = [0; 4];
-        let length =
-            rustix::io::retry_on_intr(|| rustix::io::read(report, &mut errno)).unwrap_or_default();
+        let last_word = last_word(report);
         if let Some(failure) = self.child_failure() {
             return Err(SpawnError::Step(failure));
         }
-        if length == errno.len() {
-            let errno = Errno::from_raw_os_error(i32::from_le_bytes(errno));
+        if let Some(errno) = prepare("read of the report pipe", last_word)? {
             self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
         match self.host.report.current_step() {
-            Some(step) if step < exec => Err(SpawnError::Died { step, wait_status: 0 }),
-            _ => {
+            Some(step) if step >= exec => {
                 self.host.report.end_for_child(exec, &Ok(Taken::Done));
                 Ok(())
             }
+            step => Err(SpawnError::Died { step: step.unwrap_or_default(), wait_status: 0 }),
         }
     }
 
@@ -329,6 +316,18 @@ impl Parent<'_> {
         };
         undo_all(&mut self.host);
         error
+    }
+}
+
+/// What the stub says before the pipe `report` closes: why its execve failed. Nothing if the pipe
+/// only closes, which an execve that succeeds does, too; so no error here may look like that.
+fn last_word(report: impl AsFd) -> Result<Option<Errno>, Errno> {
+    let mut errno = [0; 4];
+    match rustix::io::retry_on_intr(|| rustix::io::read(&report, &mut errno))? {
+        0 => Ok(None),
+        // One write of at most PIPE_BUF bytes comes whole (pipe(7)).
+        4 => Ok(Some(Errno::from_raw_os_error(i32::from_le_bytes(errno)))),
+        _ => Err(Errno::IO),
     }
 }
 
@@ -355,4 +354,26 @@ fn receive_descriptor(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
 /// A report for `plan`.
 pub fn report(plan: &Plan, tracing: Tracing) -> Result<Report, SpawnError> {
     prepare("mmap", Report::new(plan.steps.len(), tracing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of the pipe alone is silence; what cannot be read, or only in part, is an error.
+    #[test]
+    fn only_silence_is_an_execution() -> Result<(), Errno> {
+        let said = |bytes: &[u8]| -> Result<Option<Errno>, Errno> {
+            let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+            rustix::io::write(&write, bytes)?;
+            drop(write);
+            last_word(read)
+        };
+        assert_eq!(said(&[]), Ok(None));
+        assert_eq!(said(&libc::ENOENT.to_le_bytes()), Ok(Some(Errno::NOENT)));
+        assert_eq!(said(&[2, 0]), Err(Errno::IO));
+        let directory = crate::sys::mount::open_root_place()?;
+        assert_eq!(last_word(directory), Err(Errno::BADF));
+        Ok(())
+    }
 }

@@ -1,12 +1,16 @@
 //! The OCI state of running containers: a directory each below the runtime's root.
 //!
 //! The directory is the claim to the id. What is in it says whose it is: a record whose process
-//! is gone (by pid and start time) is stale, and its id free.
+//! is gone (by pid and start time) is stale, and its id free. Claims are made, freed and given back
+//! under one lock: of two commands that find the same stale one the later would else free what the
+//! earlier has just made.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::config::name::ContainerId;
 
@@ -57,7 +61,32 @@ struct Holder {
 /// A claimed id; dropping it gives the id back.
 #[derive(Debug)]
 pub struct Claim {
+    root: PathBuf,
     directory: PathBuf,
+}
+
+/// The lock file, below the root: no id begins with a dot.
+const LOCK: &str = ".lock";
+
+/// Takes the lock of `root`, waiting for it. The file may be removed by somebody between our open
+/// and our lock: then nobody else would see the lock that is held, so it is taken again.
+fn lock(root: &Path) -> Result<fs::File, StateError> {
+    let path = root.join(LOCK);
+    let io = |call, source| StateError::Io { call, path: path.clone(), source };
+    loop {
+        let mut options = fs::File::options();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(&path).map_err(|e| io("open", e))?;
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
+            .map_err(|e| io("flock", e.into()))?;
+        let held = file.metadata().map_err(|e| io("fstat", e))?;
+        match fs::symlink_metadata(&path) {
+            Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => return Ok(file),
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(io("stat", e)),
+        }
+    }
 }
 
 /// The start time of a process (field 22 of /proc/PID/stat).
@@ -83,27 +112,31 @@ impl Claim {
     /// Claims `id` below `root`.
     pub fn new(root: &Path, id: &ContainerId, bundle: &Path) -> Result<Self, StateError> {
         open_root(root)?;
+        let _lock = lock(root)?;
         let directory = root.join(id.as_str());
         let io = |call, source| StateError::Io { call, path: directory.clone(), source };
-        for last_try in [false, true] {
-            match fs::DirBuilder::new().mode(0o700).create(&directory) {
-                Ok(()) => break,
-                Err(e) if e.kind() == ErrorKind::AlreadyExists && !last_try => {
-                    free_if_stale(&directory, id)?;
-                }
-                Err(e) => return Err(io("mkdir", e)),
-            }
+        if directory.exists() {
+            free_if_stale(&directory, id)?;
         }
-        let claim = Self { directory: directory.clone() };
+        fs::DirBuilder::new().mode(0o700).create(&directory).map_err(|e| io("mkdir", e))?;
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let start_time = start_time(pid).unwrap_or(0);
         let holder = Holder { pid, start_time, bundle: bundle.into() };
         let text = serde_json::to_vec(&holder).map_err(|e| io("write", e.into()))?;
-        let mut file =
-            fs::File::create(directory.join("holder.json")).map_err(|e| io("open", e))?;
-        file.write_all(&text).map_err(|e| io("write", e))?;
-        Ok(claim)
+        let written = fs::File::create(directory.join("holder.json"))
+            .and_then(|mut file| file.write_all(&text));
+        if let Err(error) = written {
+            remove(&directory);
+            return Err(io("write", error));
+        }
+        Ok(Self { root: root.into(), directory })
     }
+}
+
+/// Under the lock only.
+fn remove(directory: &Path) {
+    let _ = fs::remove_file(directory.join("holder.json"));
+    let _ = fs::remove_dir(directory);
 }
 
 fn free_if_stale(directory: &Path, id: &ContainerId) -> Result<(), StateError> {
@@ -115,8 +148,7 @@ fn free_if_stale(directory: &Path, id: &ContainerId) -> Result<(), StateError> {
             Err(StateError::Exists { id: id.to_string(), pid: holder.pid })
         }
         _ => {
-            let _ = fs::remove_file(directory.join("holder.json"));
-            let _ = fs::remove_dir(directory);
+            remove(directory);
             Ok(())
         }
     }
@@ -124,7 +156,99 @@ fn free_if_stale(directory: &Path, id: &ContainerId) -> Result<(), StateError> {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let _ = fs::remove_file(self.directory.join("holder.json"));
-        let _ = fs::remove_dir(&self.directory);
+        // Without the lock it stays, and is stale as soon as this process has ended.
+        if let Ok(_lock) = lock(&self.root) {
+            remove(&self.directory);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    type Anything = Result<(), Box<dyn std::error::Error>>;
+
+    fn id() -> Result<ContainerId, Box<dyn std::error::Error>> {
+        Ok("box".parse()?)
+    }
+
+    /// A claim of a process that is gone.
+    fn make_stale(root: &Path) -> Anything {
+        fs::create_dir(root.join("box"))?;
+        let holder = Holder { pid: 1, start_time: u64::MAX, bundle: "/".into() };
+        Ok(fs::write(root.join("box/holder.json"), serde_json::to_vec(&holder)?)?)
+    }
+
+    /// Of many who find the same stale claim one gets it, and keeps it.
+    #[test]
+    fn one_gets_a_stale_claim() -> Anything {
+        const MANY: usize = 8;
+        let (scratch, id) = (tempfile::tempdir()?, id()?);
+        for _ in 0..100 {
+            make_stale(scratch.path())?;
+            let barrier = Barrier::new(MANY);
+            let claim = || {
+                barrier.wait();
+                Claim::new(scratch.path(), &id, Path::new("/bundle"))
+            };
+            let claims: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..MANY).map(|_| scope.spawn(claim)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+            });
+            let had = claims.iter().filter(|claim| claim.is_ok()).count();
+            assert_eq!((claims.len(), had), (MANY, 1));
+            for refused in claims.iter().filter_map(|claim| claim.as_ref().err()) {
+                assert!(matches!(refused, StateError::Exists { .. }), "{refused}");
+            }
+            assert!(scratch.path().join("box/holder.json").exists());
+            drop(claims);
+            assert!(!scratch.path().join("box").exists());
+        }
+        Ok(())
+    }
+
+    /// Who gives its claim back never takes that of another with it.
+    #[test]
+    fn given_back_and_taken_at_once() -> Anything {
+        let (scratch, id) = (tempfile::tempdir()?, id()?);
+        let take = || {
+            for _ in 0..200 {
+                match Claim::new(scratch.path(), &id, Path::new("/bundle")) {
+                    Ok(claim) => assert!(claim.directory.join("holder.json").exists()),
+                    Err(StateError::Exists { .. }) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(take);
+            }
+        });
+        Ok(())
+    }
+
+    /// A lock file that is removed while others wait for it is taken anew.
+    #[test]
+    fn the_lock_is_on_the_file_that_has_the_name() -> Anything {
+        let scratch = tempfile::tempdir()?;
+        let path = scratch.path().join(LOCK);
+        let first = lock(scratch.path())?;
+        std::thread::scope(|scope| -> Anything {
+            let waiting = scope.spawn(|| {
+                lock(scratch.path()).and_then(|file| {
+                    let io = |source| StateError::Io { call: "stat", path: path.clone(), source };
+                    Ok((file.metadata().map_err(io)?.ino(), fs::metadata(&path).map_err(io)?.ino()))
+                })
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            fs::rename(&path, scratch.path().join("moved"))?;
+            drop(first);
+            let (held, named) = waiting.join().map_err(|_| "the thread")??;
+            assert_eq!(held, named);
+            Ok(())
+        })
     }
 }

@@ -226,8 +226,8 @@ impl Streams {
 
     /// Those who attach.
     #[must_use]
-    pub fn with_guests(mut self, guests: Box<dyn Guests>) -> Self {
-        self.guests = Some(guests);
+    pub fn with_guests(mut self, guests: Option<Box<dyn Guests>>) -> Self {
+        self.guests = guests;
         self
     }
 

@@ -10,7 +10,7 @@ pub mod sources;
 
 pub use cgroup::CgroupHost;
 pub use kernel::Kernel;
-pub use sources::SourceFact;
+pub use sources::{Seen, SourceFact};
 
 /// Everything that a plan depends on beside the config.
 #[derive(Debug, Clone, Default)]

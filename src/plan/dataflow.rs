@@ -108,7 +108,7 @@ fn source_uses(source: &Source) -> Slots<(Slot, Use)> {
     match source {
         Source::InRoot { root, .. } => Slots::of([(*root, Use::Directory)]),
         Source::Place(place) => Slots::of([(*place, Use::Directory)]),
-        Source::Host(_) | Source::Beneath { .. } => Slots::of([]),
+        Source::Host(_) | Source::Seen { .. } | Source::Beneath { .. } => Slots::of([]),
     }
 }
 

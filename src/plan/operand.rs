@@ -7,6 +7,7 @@ use super::slot::Slot;
 use crate::config::mount_option::Attributes;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::propagation::Propagation;
+use crate::facts::Seen;
 use crate::sys::bpf::Instruction;
 use crate::sys::namespace::Namespace;
 
@@ -16,6 +17,13 @@ use crate::sys::namespace::Namespace;
 pub enum Source {
     /// A path of the host, looked up in the actor's own mount namespace.
     Host(HostPath),
+    /// A path of the host that has been looked at: it must lead to the same.
+    Seen {
+        /// The path.
+        path: HostPath,
+        /// What was there.
+        seen: Seen,
+    },
     /// A path inside the container's root, so that earlier mounts are seen.
     InRoot {
         /// The root.
@@ -152,6 +160,16 @@ pub struct CapabilitySets {
     pub bounding: u64,
     /// Kept over execve of ordinary files.
     pub ambient: u64,
+}
+
+/// When does the process get its ambient capabilities?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ambient {
+    /// Later: the hooks in the container are executed without them.
+    Later,
+    /// Now: what follows is the execution of the program.
+    Raised,
 }
 
 /// A program to start for a hook.

@@ -12,7 +12,8 @@ use super::hooks;
 use super::input::{Lifetime, Stdio};
 use super::source::PROC_SUPER_MAGIC;
 use super::step::{
-    Actor, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot, SlotKind,
+    Actor, Ambient, CapabilitySets, Denied, ExecSpec, IdRange, Missing, Op, SetGroups, Slot,
+    SlotKind,
 };
 use crate::config::capability::CapabilitySet;
 use crate::config::path::{HostPath, RootPath};
@@ -265,7 +266,7 @@ pub(super) fn credentials(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     );
     c.plan.origin_text("/process/capabilities");
     c.push(
-        Op::SetCapabilities { sets, also: CAP_SYS_ADMIN | CAP_SETPCAP },
+        Op::SetCapabilities { sets, also: CAP_SYS_ADMIN | CAP_SETPCAP, ambient: Ambient::Later },
         "a change of user clears the sets in force; CAP_SYS_ADMIN is kept for the filter only",
     );
     if c.input.lifetime == Lifetime::Supervised {
@@ -293,17 +294,7 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         c.plan.origin_text("/process/noNewPrivileges");
         c.push(Op::NoNewPrivileges, "set-user-id programs give no rights from here on");
     }
-    if let Some((program, flags)) = c.input.seccomp.clone() {
-        c.plan.origin_text("/linux/seccomp");
-        let because = "after everything that the filter may forbid";
-        c.push(Op::LoadSeccomp { program, flags }, because);
-    }
-    c.plan.origin_text("/process/capabilities");
-    let sets = capability_sets(c)?;
-    c.push(
-        Op::SetCapabilities { sets, also: 0 },
-        "nothing is left to do that needs more than the process is to have",
-    );
+    last_capabilities(c)?;
     c.plan.origin_text("/process/args");
     let args = process.args().clone().filter(|args| !args.is_empty());
     let args = args.ok_or(CompileError::Missing { field: "/process/args" })?;
@@ -311,13 +302,40 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let user = process.user().uid();
     let home_of = env.iter().all(|e| !e.starts_with("HOME=")).then_some(user);
     c.push(
-        Op::Exec(ExecSpec { args, env, home_of, preserved_fds: 0 }),
+        Op::MakeStub,
         "through a sealed stub: /proc/self/exe must never be rrun's own file (CVE-2019-5736)",
+    );
+    if let Some((program, flags)) = c.input.seccomp.clone() {
+        c.plan.origin_text("/linux/seccomp");
+        let because = "after everything that the filter may forbid: what is left is one execveat";
+        c.push(Op::LoadSeccomp { program, flags }, because);
+    }
+    c.plan.origin_text("/process/args");
+    c.push(
+        Op::Exec(ExecSpec { args, env, home_of, preserved_fds: 0 }),
+        "all that it needs is open and in memory",
     );
     c.plan.actor(Actor::Host);
     // They are no steps, but a mistake in them is told before anything is done.
     hooks::hooks(c.input.spec, "poststop")?;
     hooks::run(c, "poststart", "the process has been started")
+}
+
+/// What the process may do. Without no_new_privs the filter takes CAP_SYS_ADMIN, which execve
+/// drops: what a program may do follows from the other sets, not from what was permitted before.
+fn last_capabilities(c: &mut Compiler<'_>) -> Result<(), CompileError> {
+    let sets = capability_sets(c)?;
+    let confined = c.input.process()?.no_new_privileges().unwrap_or(false);
+    let (also, because) = match &c.input.seccomp {
+        Some(_) if !confined => (
+            CAP_SYS_ADMIN,
+            "without no_new_privs the filter needs CAP_SYS_ADMIN; the execution drops it again",
+        ),
+        _ => (0, "nothing is left to do that needs more than the process is to have"),
+    };
+    c.plan.origin_text("/process/capabilities");
+    c.push(Op::SetCapabilities { sets, also, ambient: Ambient::Raised }, because);
+    Ok(())
 }
 
 /// The environment with the last of a doubled name only, and without an empty HOME.

@@ -11,6 +11,7 @@ use super::step::{Change, IdRange, Missing, Op, Slot, SlotKind, Source};
 use crate::config::mount_option::{Attributes, MountOptions, Reach, attribute};
 use crate::config::path::HostPath;
 use crate::config::propagation::Propagation;
+use crate::facts::SourceFact;
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 
@@ -143,15 +144,17 @@ fn source(
         return Ok((source, when));
     }
     let fact = c.input.facts.sources.get(index).and_then(Option::as_ref);
-    if let Some(flags) =
-        fact.map(|fact| fact.flags).filter(|_| c.namespaces.is_own(Namespace::User))
-    {
-        refuse_locked(c, index, options, flags)?;
+    if let Some(fact) = fact.filter(|_| c.namespaces.is_own(Namespace::User)) {
+        refuse_locked(c, index, options, fact)?;
     }
     if let Some(inside) = fact.and_then(|fact| fact.in_root.clone()) {
         return Ok((Source::InRoot { root: c.root, path: inside }, When::InOrder));
     }
-    Ok((Source::Host(HostPath::new(path.clone())), when))
+    let path = HostPath::new(path.clone());
+    Ok(match fact.and_then(|fact| fact.seen) {
+        Some(seen) => (Source::Seen { path, seen }, when),
+        None => (Source::Host(path), when),
+    })
 }
 
 /// The kernel locks the flags of what a user namespace inherits. The host clones the source, so
@@ -160,12 +163,15 @@ fn refuse_locked(
     c: &Compiler<'_>,
     index: usize,
     options: &MountOptions,
-    flags: u64,
+    fact: &SourceFact,
 ) -> Result<(), CompileError> {
-    let wanted = options.below.then(options.top);
-    let locked = flags & wanted.clear & !(wanted.set & !attribute::ATIME);
-    let same_atime = flags & attribute::ATIME == wanted.set & attribute::ATIME;
-    let locked = if same_atime { locked & !attribute::ATIME } else { locked };
+    let flags = fact.seen.and_then(|seen| seen.flags).unwrap_or(0);
+    let top = cleared(flags, options.below.then(options.top));
+    let below = match options.bind {
+        Some(Reach::Top) => 0,
+        _ => cleared(fact.flags_below, options.below),
+    };
+    let locked = top | below;
     if locked == 0 {
         return Ok(());
     }
@@ -173,6 +179,13 @@ fn refuse_locked(
         origin: c.input.mount_origin(index).to_string(),
         flags: attribute::names(locked),
     })
+}
+
+/// Which of `flags` a change clears.
+fn cleared(flags: u64, wanted: Attributes) -> u64 {
+    let cleared = flags & wanted.clear & !(wanted.set & !attribute::ATIME);
+    let same_atime = flags & attribute::ATIME == wanted.set & attribute::ATIME;
+    if same_atime { cleared & !attribute::ATIME } else { cleared }
 }
 
 /// The user namespace whose mapping the mount gets.

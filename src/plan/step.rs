@@ -19,7 +19,7 @@ use crate::sys::path::Links;
 use crate::sys::process::SchedulerAttributes;
 
 pub use super::operand::{
-    CapabilitySets, Change, CloneSpec, Denied, DeviceProgram, ExecSpec, HookSpec, IdRange,
+    Ambient, CapabilitySets, Change, CloneSpec, Denied, DeviceProgram, ExecSpec, HookSpec, IdRange,
     LineEnds, Missing, NodeKind, NodeSpec, Parameter, Program, SetGroups, Source, TerminalSpec,
 };
 pub use super::slot::{Slot, SlotKind};
@@ -203,13 +203,15 @@ pub enum Op {
     /// setgroups, setresgid, setresuid; the permitted capabilities are kept meanwhile.
     SetUser { uid: u32, gid: u32, groups: Cow<'static, [u32]>, set_groups: SetGroups },
     /// capset; with `also` on top of the final sets for the steps that still need it.
-    SetCapabilities { sets: CapabilitySets, also: u64 },
+    SetCapabilities { sets: CapabilitySets, also: u64, ambient: Ambient },
     /// chdir, checked to be inside the root.
     SetWorkingDirectory { path: RootPath, denied: Denied },
     /// prctl(PR_SET_NO_NEW_PRIVS).
     NoNewPrivileges,
     /// seccomp(SECCOMP_SET_MODE_FILTER).
     LoadSeccomp { program: Program, flags: u32 },
-    /// execveat of the sealed stub, which executes the program.
+    /// The program looked up, and memfd_create of the sealed stub that executes it.
+    MakeStub,
+    /// execveat of the stub.
     Exec(ExecSpec),
 }

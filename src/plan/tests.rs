@@ -304,6 +304,7 @@ fn has_path(op: &Op) -> bool {
         | O::SetUser { .. }
         | O::SetCapabilities { .. }
         | O::NoNewPrivileges
+        | O::MakeStub
         | O::LoadSeccomp { .. } => false,
     }
 }

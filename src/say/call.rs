@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::config::mount_option::attribute;
 use crate::plan::step::{
-    Change, IdRange, LineEnds, Missing, NodeKind, Op, Parameter, Slot, Source,
+    Ambient, Change, IdRange, LineEnds, Missing, NodeKind, Op, Parameter, Slot, Source,
 };
 use crate::sys::mount::Recursion;
 use crate::sys::path::Links;
@@ -24,7 +24,7 @@ fn source(source: &Source, recursion: Recursion) -> String {
         Recursion::TopOnly => "OPEN_TREE_CLONE",
     };
     match source {
-        Source::Host(path) => format!("open_tree(\"{path}\", {flags})"),
+        Source::Host(path) | Source::Seen { path, .. } => format!("open_tree(\"{path}\", {flags})"),
         Source::InRoot { root, path } => {
             format!("open_tree(openat2({}, \"{path}\", RESOLVE_IN_ROOT), {flags})", fd(*root))
         }
@@ -244,11 +244,14 @@ fn rights_call(op: &Op) -> String {
         Op::SetUser { uid, gid, groups, .. } => {
             format!("setgroups({groups:?}), setresgid({gid}), setresuid({uid})")
         }
-        Op::SetCapabilities { sets, also } if *also == 0 => format!(
+        Op::SetCapabilities { sets, also, ambient: Ambient::Raised } => format!(
             "capset(effective={:#x}, permitted={:#x}, inheritable={:#x}), ambient={:#x}",
-            sets.effective, sets.permitted, sets.inheritable, sets.ambient
+            sets.effective | also,
+            sets.permitted | also,
+            sets.inheritable,
+            sets.ambient
         ),
-        Op::SetCapabilities { sets, also } => {
+        Op::SetCapabilities { sets, also, ambient: Ambient::Later } => {
             format!(
                 "capset(effective={:#x}, permitted={:#x})",
                 sets.effective | also,
@@ -260,6 +263,7 @@ fn rights_call(op: &Op) -> String {
         Op::LoadSeccomp { program, .. } => {
             format!("seccomp(SECCOMP_SET_MODE_FILTER, {} instructions)", program.0.len())
         }
+        Op::MakeStub => "memfd_create(\"rrun-stub\")".into(),
         Op::Exec(spec) => format!("execve({:?})", spec.args),
         // Everything else has been written by the other functions.
         other => format!("{other:?}"),

@@ -106,7 +106,8 @@ fn exec_failure(plan: &Plan, failed: &StepFailure, name: &str) -> Failure {
 fn hint(op: &Op, failed: &StepFailure) -> Option<String> {
     match (op, failed.errno) {
         (
-            Op::CloneTree { source: Source::Host(path), .. } | Op::OpenPlace { path, .. },
+            Op::CloneTree { source: Source::Host(path) | Source::Seen { path, .. }, .. }
+            | Op::OpenPlace { path, .. },
             Errno::NOENT,
         ) => how_far(path.as_path()),
         (Op::Configure { key, .. }, Errno::INVAL) => nearest_parameter(key),

@@ -41,6 +41,12 @@ pub fn clone_tree_at(place: impl AsFd, recursion: Recursion) -> Result<OwnedFd> 
     rustix::mount::open_tree(place, "", flags)
 }
 
+/// Opens what `path` leads to on the host as a place, as [`clone_tree`] would find it: unlike
+/// open(2) with O_PATH this triggers an automount.
+pub fn open_tree(path: &Path) -> Result<OwnedFd> {
+    rustix::mount::open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLOEXEC)
+}
+
 /// Attaches a detached tree to a pinned place: move_mount, both ends descriptors.
 pub fn attach(tree: impl AsFd, place: impl AsFd) -> Result<()> {
     rustix::mount::move_mount(

@@ -7,7 +7,7 @@
 //!
 //! The stub takes its orders in its argument list: `argv[0]` is [`STUB_MARK`], `argv[1]` the path,
 //! the rest is the program's own argument list. A stub that is started without the mark (as
-//! an interpreter, so by itself) exits. When execve fails it writes the errno, 4 bytes, to the
+//! an interpreter, so by itself) exits. When a call fails it writes the errno, 4 bytes, to the
 //! report descriptor, which closes on success.
 
 use std::ffi::{CStr, CString};
@@ -45,12 +45,15 @@ std::arch::global_asm!(
     "mov esi, 2",
     "mov edx, 1",
     "syscall",
+    "test eax, eax", // a filter forbids it: the program would inherit the pipe
+    "js 4f",
     // execve(argv[1], argv + 2, environment)
     "mov eax, 59",
     "mov rdi, [rsp + 16]",
     "lea rsi, [rsp + 24]",
     "lea rdx, [rsp + 8*r12 + 16]",
     "syscall",
+    "4:",
     // write(report, -errno, 4)
     "neg eax",
     "push rax",
@@ -93,6 +96,7 @@ std::arch::global_asm!(
     "mov x1, #2",
     "mov x2, #1",
     "svc #0",
+    "tbnz w0, #31, 4f", // a filter forbids it: the program would inherit the pipe
     // execve(argv[1], argv + 2, environment)
     "mov x8, #221",
     "ldr x0, [sp, #16]",
@@ -100,6 +104,7 @@ std::arch::global_asm!(
     "add x2, sp, x19, lsl #3",
     "add x2, x2, #16",
     "svc #0",
+    "4:",
     // write(report, -errno, 4)
     "neg w9, w0",
     "str w9, [sp, #-16]!",

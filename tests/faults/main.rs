@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use rrun::engine::bundle::{Bundle, Surroundings, plan_of};
 use support::Need;
 
 const RRUN: &str = env!("CARGO_BIN_EXE_rrun");
@@ -180,6 +181,74 @@ fn a_child_killed_in_a_step_leaves_nothing() {
             assert!(told.contains("killed by signal"), "step {number} ({op}): {told}");
         }
         assert_eq!(store.host(), before, "after step {number} ({op})");
+    }
+}
+
+/// A bundle whose one bind goes through a link, opened by the host if there is a user namespace.
+struct Exchanged {
+    bundle: PathBuf,
+    link: PathBuf,
+}
+
+impl Exchanged {
+    fn new(store: &Store, opener: &str) -> Self {
+        let bundle = store.directory.path().join(format!("bundle-{opener}"));
+        fs::create_dir_all(bundle.join("rootfs/proc")).unwrap();
+        let link = bundle.join("link");
+        std::os::unix::fs::symlink(store.source(), &link).unwrap();
+        let mut config = rrun::config::default_spec::json();
+        config["process"]["terminal"] = serde_json::json!(false);
+        config["mounts"].as_array_mut().unwrap().push(serde_json::json!({
+            "destination": "/bind", "source": link, "options": ["rbind"]}));
+        if opener == "host" {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.push(serde_json::json!({"type": "user"}));
+        }
+        fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        Self { bundle, link }
+    }
+
+    /// Who opens the source, and in which step, from 1.
+    fn opened(&self) -> (String, usize) {
+        let text = fs::read_to_string(self.bundle.join("config.json")).unwrap();
+        let spec = serde_json::from_str(&text).unwrap();
+        let id = "exchanged".parse().unwrap();
+        let surroundings = Surroundings {
+            kernel: rrun::facts::Kernel::probe().unwrap(),
+            cgroup: rrun::config::cgroup::path::CgroupPath::of_oci_id(&id),
+            seccomp_cache: &self.bundle.join("seccomp"),
+        };
+        let bundle = Bundle::new(self.bundle.clone(), spec);
+        let plan = serde_json::to_value(plan_of(&bundle, surroundings).unwrap()).unwrap();
+        let steps = plan["steps"].as_array().unwrap();
+        let at = steps.iter().position(|step| step["op"]["source"]["seen"].is_object()).unwrap();
+        (steps[at]["actor"].as_str().unwrap().to_owned(), at + 1)
+    }
+
+    fn run_with(&self, hook: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rrun-oci"));
+        command.arg("--root").arg(self.bundle.join("state")).args(["run", "--bundle"]);
+        command.arg(&self.bundle).arg("exchanged").env("RRUN_FAULT_HOOK", hook);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+/// A source that is exchanged between the look at it and its use is refused: the plan was made for
+/// what was there then. For the child, which opens sources on its own, and for the host, which
+/// opens those of a container with a user namespace.
+#[test]
+fn a_source_that_is_exchanged_is_refused() {
+    need!(Need::Root, Need::UserNamespaces);
+    let store = Store::new();
+    for opener in ["child", "host"] {
+        let exchanged = Exchanged::new(&store, opener);
+        let (actor, step) = exchanged.opened();
+        assert_eq!(actor, opener);
+        let link = exchanged.link.display();
+        let run = exchanged.run_with(&format!("{step}:ln -sfn /etc {link}"));
+        assert_eq!(fs::read_link(&exchanged.link).unwrap(), Path::new("/etc"), "the hook has run");
+        assert_eq!(run.status.code(), Some(1), "{run:?}");
+        assert!(text(&run).contains("exchanged for another"), "{opener}: {run:?}");
     }
 }
 

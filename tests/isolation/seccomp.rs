@@ -101,3 +101,63 @@ fn refused_profiles() {
         assert_eq!(said.out, "");
     }
 }
+
+/// What a static `true` of busybox needs, as root and as another user.
+const NEEDED: [&str; 19] = [
+    "arch_prctl",
+    "brk",
+    "exit_group",
+    "getgid",
+    "getrandom",
+    "getuid",
+    "mmap",
+    "mprotect",
+    "newfstatat",
+    "prctl",
+    "prlimit64",
+    "readlink",
+    "readlinkat",
+    "rseq",
+    "set_robust_list",
+    "set_tid_address",
+    "setgid",
+    "setuid",
+    "write",
+];
+
+/// A filter may forbid all that the program itself does not need: of ours there are only the
+/// execution of the stub, and in it that of the program and the fcntl that closes our pipe with it.
+#[test]
+#[ignore = "in scripts/sandbox"]
+fn only_what_the_program_needs() {
+    if !is_sandbox() {
+        return;
+    }
+    const OURS: [&str; 3] = ["execveat", "execve", "fcntl"];
+    let mut bundle = Bundle::new("");
+    bundle.config["process"]["args"] = json!(["true"]);
+    for action in ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS"] {
+        for (no_new_privileges, uid) in [(true, 0), (false, 0), (true, 1000), (false, 1000)] {
+            bundle.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+            bundle.config["process"]["user"] = json!({"uid": uid, "gid": uid});
+            let mut run = |ours: &[&str]| {
+                let names: Vec<&str> = NEEDED.iter().chain(ours).copied().collect();
+                bundle.config["linux"]["seccomp"] = json!({"defaultAction": action,
+                    "syscalls": [{"names": names, "action": "SCMP_ACT_ALLOW"}]});
+                bundle.run()
+            };
+            let said = run(&OURS);
+            let case = format!("{action} {no_new_privileges} {uid}");
+            assert_eq!((said.status, said.err.as_str()), (0, ""), "{case}: {said:?}");
+            for missing in OURS {
+                let others: Vec<&str> = OURS.into_iter().filter(|name| *name != missing).collect();
+                let said = run(&others);
+                // Killed by SIGSYS, or refused: never started with less than it should have.
+                let refused = said.status == 1 && said.err.contains("operation not permitted");
+                let killed = said.status == 128 + libc::SIGSYS;
+                let want = if action == "SCMP_ACT_ERRNO" { refused } else { killed };
+                assert!(want, "{case} without {missing}: {said:?}");
+            }
+        }
+    }
+}

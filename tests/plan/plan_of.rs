@@ -83,7 +83,7 @@ impl Case {
         let count = self.config["mounts"].as_array().unwrap().len();
         self.facts.sources.resize(count, None);
         self.facts.sources[count - 1] =
-            Some(SourceFact { in_root: Some(RootPath::clean(path)), flags: 0 });
+            Some(SourceFact { in_root: Some(RootPath::clean(path)), ..SourceFact::default() });
         self
     }
 

@@ -231,8 +231,9 @@ impl Drop for Bundle {
         assert!(!own.contains(name), "a mount is left on the host:\n{own}");
         let state = std::fs::read_dir(self.path("state")).into_iter().flatten();
         let state: Vec<_> = state.map(|entry| entry.unwrap().file_name()).collect();
-        // Compiled filters are kept.
-        let state: Vec<_> = state.iter().filter(|name| *name != ".seccomp").collect();
+        // Compiled filters are kept, and the file that claims are made under the lock of.
+        let kept = |name: &&std::ffi::OsString| *name == ".seccomp" || *name == ".lock";
+        let state: Vec<_> = state.iter().filter(|name| !kept(name)).collect();
         assert!(state.is_empty(), "state is left: {state:?}");
         let hierarchies = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
         let cgroups: Vec<PathBuf> = hierarchies

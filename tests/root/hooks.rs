@@ -189,8 +189,10 @@ fn late_failures() {
         let ended = bundle.run();
         assert_eq!(ended.status, 5, "{}", ended.err);
         for (index, status) in [(0, 1), (2, 2)] {
-            let words =
-                format!("warning: error running {phase} hook #{index}: exit status {status}\n");
+            let words = format!(
+                "warning: /hooks/{phase}/{index}: error running {phase} hook #{index}: \
+                 exit status {status}\n"
+            );
             assert!(ended.err.contains(&words), "{}", ended.err);
         }
         assert_eq!(std::fs::read_to_string(log).unwrap(), "ran\n");

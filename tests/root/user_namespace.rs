@@ -226,3 +226,52 @@ fn unmapped_ids() {
     bundle.config["process"]["user"] = json!({"uid": 70_000, "gid": 0});
     bundle.run().refused("Invalid argument");
 }
+
+/// The hooks of a container in a joined user namespace are told of its own process: whose number
+/// does not come by the pipe that child and host wait for each other with.
+#[test]
+fn joined_with_hooks() {
+    need!(Need::Root, Need::UserNamespaces);
+    let mut bundle = Bundle::new();
+    give_root_to(&bundle, 100_000);
+    bundle.join("user", "/proc/HOLDER/ns/user");
+    let script = format!(
+        "pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); readlink /proc/$pid/ns/user >> {}",
+        bundle.text("seen")
+    );
+    let hook =
+        json!({"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin"]});
+    bundle.config["hooks"] = json!({"prestart": [hook], "createRuntime": [hook]});
+    bundle.sh("readlink /proc/self/ns/user");
+    let ended =
+        bundle.host(&format!("{HOLDER} $RUN; cat $B/seen; kill -9 $H; wait 2>/dev/null; true"));
+    let lines: Vec<&str> = ended.ok().lines().collect();
+    assert_eq!(lines.len(), 3, "{}", ended.out);
+    assert!(lines[0].starts_with("user:[") && lines.iter().all(|l| *l == lines[0]), "{lines:?}");
+}
+
+/// The kernel locks the flags of every mount that a user namespace inherits: also those of a mount
+/// below the source, and only where an option reaches them.
+#[test]
+fn locked_flags_below_a_source() {
+    need!(Need::Root, Need::UserNamespaces);
+    for (options, refused) in [
+        (&["rbind", "rrw"][..], true),
+        (&["rbind", "rsuid"], false),
+        (&["rbind", "rw"], false),
+        (&["bind", "rrw"], false),
+        (&["rbind", "rro"], false),
+    ] {
+        let mut bundle = bundle();
+        let source = bundle.directory("tree/below");
+        let source = source.strip_suffix("/below").unwrap();
+        bundle.bind(source, "/m", options);
+        bundle.args(&["true"]);
+        let ended = bundle.host("mount -t tmpfs -o ro none $B/tree/below; $RUN");
+        if refused {
+            ended.refused("operation not permitted");
+        } else {
+            assert_eq!(ended.ok(), "", "{options:?}");
+        }
+    }
+}

@@ -210,7 +210,7 @@ fn parse_mount(line: &str) -> Option<Mount<'_>> {
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes as three octal digits.
-fn unescape(text: &str) -> PathBuf {
+pub fn unescape(text: &str) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -237,7 +237,7 @@ impl Model {
                 let place = self.place(*slot)?;
                 return self.clone_at(&place, recursion);
             }
-            Source::Host(path) => path.clone(),
+            Source::Host(path) | Source::Seen { path, .. } => path.clone(),
             Source::Beneath { directory, path } => directory.join(path.relative()),
         };
         let path = RootPath::clean(&path.as_path().to_string_lossy());

@@ -69,6 +69,11 @@ pub fn watch(
     let size = terminal::size_of_stdin();
     let manner = Manner { stdin, audience, guests, size, tracing, signals, on_start };
     let ended = start::run(&cx.store, container, &lock, manner);
+    if let Ok(Ended { state, .. }) = &ended
+        && let Err(error) = start::note(container, state)
+    {
+        cx.out.warning(error);
+    }
     attach::host::close(&container.directory);
     // Only who let go of the lock can remove the container.
     drop(lock);
@@ -77,7 +82,7 @@ pub fn watch(
     if let (Err(_), Err(also)) = (&ended, &removed) {
         cx.out.failure(also);
     }
-    let Ended { outcome, plan, report, warnings, guests } = ended?;
+    let Ended { outcome, plan, report, warnings, guests, .. } = ended?;
     if let (Some(guests), Ok(status)) = (guests, &outcome) {
         supervisor::farewell(guests, *status);
     }

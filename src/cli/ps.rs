@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::container::filter::ContainerFilter;
+use crate::container::freezer;
 use crate::container::record::{Mounted, Status};
 use crate::container::store::{Container, ContainerStore};
 use crate::image::ImageStore;
@@ -190,7 +191,7 @@ fn fields(shown: &Shown) -> Value {
         "Ports": if running { record.process.exposed_ports.join(", ") } else { String::new() },
         "RunningFor": created.map(since).unwrap_or_default(),
         "Size": shown.size,
-        "State": state.status.word(),
+        "State": if freezer::is_frozen(&shown.container) { "paused" } else { state.status.word() },
         "Status": status(shown),
     })
 }
@@ -205,10 +206,11 @@ fn status(shown: &Shown) -> String {
     match state.status {
         Status::Created => "Created".into(),
         Status::Restarting => format!("Restarting ({})", state.exit_code),
-        Status::Running => match since(&state.started) {
-            Some(duration) => format!("Up {duration}"),
-            None => "Up".into(),
-        },
+        Status::Running => {
+            let duration = since(&state.started).map(|duration| format!(" {duration}"));
+            let paused = if freezer::is_frozen(&shown.container) { " (Paused)" } else { "" };
+            format!("Up{}{paused}", duration.unwrap_or_default())
+        }
         Status::Exited => match since(&state.finished) {
             Some(duration) => format!("Exited ({}) {duration} ago", state.exit_code),
             // Nobody saw when.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::mounts::SHM_BYTES;
 use super::options::{Limits, NetworkMode, RunOptions, Ulimit};
+use super::restart::RestartPolicy;
 use super::spec::masked_paths;
 use crate::config::default_spec::READONLY_PATHS;
 use crate::config::request::{
@@ -21,7 +22,7 @@ pub fn host_config(options: &RunOptions) -> Value {
         "LogConfig": {"Type": log.driver.word(), "Config": log.options},
         "NetworkMode": options.network.mode.word(),
         "PortBindings": {},
-        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "RestartPolicy": restart_policy(options.restart),
         "AutoRemove": options.remove,
         "VolumeDriver": "",
         "VolumesFrom": list(options.volumes_from.iter().map(|from| from.text.clone()).collect()),
@@ -61,6 +62,10 @@ pub fn host_config(options: &RunOptions) -> Value {
         fields.append(&mut hidden_paths(limits));
     }
     config
+}
+
+fn restart_policy(policy: RestartPolicy) -> Value {
+    json!({"Name": policy.word(), "MaximumRetryCount": policy.retries()})
 }
 
 fn resources(limits: &Limits) -> Map<String, Value> {

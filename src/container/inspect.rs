@@ -11,6 +11,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::freezer;
 use super::host_config::host_config;
 use super::identity::hostname;
 use super::options::LogDriver;
@@ -32,14 +33,14 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
         "Created": record.created,
         "Path": argv.next(),
         "Args": argv.collect::<Vec<_>>(),
-        "State": state_of(state),
+        "State": state_of(state, freezer::is_frozen(container)),
         "Image": record.image_id,
         "ResolvConfPath": etc("resolv.conf"),
         "HostnamePath": etc("hostname"),
         "HostsPath": etc("hosts"),
         "LogPath": log_path(container),
         "Name": format!("/{}", record.name),
-        "RestartCount": 0,
+        "RestartCount": state.restarts,
         "Driver": "overlay2",
         "Platform": "linux",
         "MountLabel": "",
@@ -54,13 +55,13 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
     })
 }
 
-fn state_of(state: &ContainerState) -> Value {
+fn state_of(state: &ContainerState, paused: bool) -> Value {
     let time = |text: &str| if text.is_empty() { NEVER.to_owned() } else { text.to_owned() };
     json!({
-        "Status": state.status.word(),
-        "Running": state.status == Status::Running,
-        "Paused": false,
-        "Restarting": false,
+        "Status": if paused { "paused" } else { state.status.word() },
+        "Running": state.status.has_supervisor(),
+        "Paused": paused,
+        "Restarting": state.status == Status::Restarting,
         "OOMKilled": false,
         "Dead": false,
         "Pid": state.pid,

@@ -35,13 +35,8 @@ pub fn mend(container: &mut Container, _lock: &RunLock) {
 pub fn cgroup_of(container: &Container) -> Cgroup {
     let mut found = Cgroup::default();
     let Ok(id) = ContainerId::parse(&container.record.id) else { return found };
-    for site in sites(&crate::facts::cgroup::read(), &CgroupPath::of_rrun(&id), &[]) {
-        if site.directory().exists()
-            && let Ok(place) = Place::make(&site)
-        {
-            found.add(place);
-        }
-    }
+    let sites = sites(&crate::facts::cgroup::read(), &CgroupPath::of_rrun(&id), &[]);
+    sites.iter().filter_map(Place::found).for_each(|place| found.add(place));
     found
 }
 

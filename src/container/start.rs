@@ -27,6 +27,8 @@ use crate::store::{Durability, Store, read_record, write_record};
 pub struct Ended {
     /// The status that a shell would give, or why there was no process.
     pub outcome: Result<u8, SpawnError>,
+    /// What is to be written down of it (V6.09): by who knows what comes next.
+    pub state: ContainerState,
     /// The plan, for words.
     pub plan: Plan,
     /// What each step answered.
@@ -80,11 +82,9 @@ pub fn run(
     let mut one = Run { container, warnings: Vec::new(), guests: None };
     let outcome = one.run(&plan, &report, manner);
     one.warnings.extend(held_mounts::release(store, mounts));
-    if let Err(error) = one.ended(&outcome) {
-        one.warnings.push(error.to_string());
-    }
+    let state = one.ended(&outcome);
     let Run { warnings, guests, .. } = one;
-    Ok(Ended { outcome, plan, report, warnings, guests })
+    Ok(Ended { outcome, state, plan, report, warnings, guests })
 }
 
 /// A container while it runs, and where its state is written down.
@@ -172,12 +172,9 @@ impl Run<'_> {
         Ok(read_record(&self.container.directory.join("state.json"))?.unwrap_or_default())
     }
 
-    /// Notes how it ended, or that it never ran (V6.09).
-    fn ended(&self, outcome: &Result<u8, SpawnError>) -> Result<(), ContainerError> {
-        if self.container.record.options.remove {
-            return Ok(());
-        }
-        let mut state = self.state()?;
+    /// How it ended, or that it never ran.
+    fn ended(&self, outcome: &Result<u8, SpawnError>) -> ContainerState {
+        let mut state = self.state().unwrap_or_default();
         match outcome {
             Ok(status) => {
                 state.status = Status::Exited;
@@ -190,6 +187,14 @@ impl Run<'_> {
             }
         }
         state.pid = 0;
-        super::entry::write_state(self.container, &state)
+        state
+    }
+}
+
+/// Writes down how a container ended; one that goes with its process leaves nothing to read.
+pub fn note(container: &Container, state: &ContainerState) -> Result<(), ContainerError> {
+    match container.record.options.remove {
+        true => Ok(()),
+        false => super::entry::write_state(container, state),
     }
 }

@@ -16,7 +16,7 @@ use rustix::pipe::PipeFlags;
 use self::rest::{Woken, let_in, rest, say_farewell};
 pub use self::word::Word;
 use super::attach::{self, host::Hall};
-use super::entry::{Container, RunLock, write_state};
+use super::entry::{Container, RunLock};
 use super::failure::not_started;
 use super::record::{ContainerState, Status};
 use super::remove::{Force, WithVolumes, remove};
@@ -142,34 +142,41 @@ impl Supervisor<'_> {
         let mut pause = None;
         loop {
             let began = Instant::now();
-            let status = match self.run(tell) {
-                Ok(status) => status,
+            let mut state = match self.run(tell) {
+                Ok(state) => state,
                 Err(failure) => {
                     // The first one waits for this word; of a later one the state tells.
-                    self.note_failure(&failure);
                     self.leave(None);
                     return tell(Word::failed(failure));
                 }
             };
-            let run = Run { status, lasted: began.elapsed(), restarts: self.state().restarts };
+            let status = state.exit_code;
+            let run = Run { status, lasted: began.elapsed(), restarts: state.restarts };
             match self.next(run, pause) {
-                Next::Over => return self.leave(Some(status)),
                 Next::Again(next) => {
-                    self.note_restart(run.restarts + 1);
+                    state = ContainerState {
+                        status: Status::Restarting,
+                        restarts: run.restarts + 1,
+                        ..state
+                    };
+                    self.note(&state);
                     if let Some(hall) = &mut self.hall {
                         hall.ended(status);
                     }
-                    if self.rest(next) == Woken::ToStay {
-                        self.note_end();
-                        return self.leave(Some(status));
+                    if self.rest(next) == Woken::Rested {
+                        pause = Some(next);
+                        continue;
                     }
-                    pause = Some(next);
+                    self.note(&ContainerState { status: Status::Exited, ..state });
                 }
+                Next::Over => self.note(&state),
             }
+            return self.leave(Some(status));
         }
     }
 
-    fn run(&mut self, tell: &mut dyn FnMut(Word)) -> Result<u8, Failure> {
+    /// One run; its state is not written down yet, unless there was no process.
+    fn run(&mut self, tell: &mut dyn FnMut(Word)) -> Result<ContainerState, Failure> {
         let Order { store, container, lock, size } = &self.order;
         let stdin = match container.record.options.interactive {
             true => Stdin::Passed,
@@ -179,16 +186,23 @@ impl Supervisor<'_> {
             stdin,
             audience: Audience::Guests,
             guests: self.hall.take(),
-            tracing: Tracing::Off,
             size: *size,
+            tracing: Tracing::Off,
             signals: &mut self.signals,
             on_start: &mut || tell(Word::default()),
         };
         let wanted = format!("start container {}", container.record.name);
-        let Ended { outcome, plan, guests, .. } = start::run(store, container, lock, manner)
-            .map_err(|error| not_started(&wanted, &error))?;
-        self.hall = guests;
-        outcome.map_err(|error| setup::failure(&plan, &error))
+        let ended = start::run(store, container, lock, manner);
+        let failure = match ended {
+            Ok(Ended { outcome: Ok(_), state, guests, .. }) => {
+                self.hall = guests;
+                return Ok(state);
+            }
+            Ok(Ended { outcome: Err(error), plan, .. }) => setup::failure(&plan, &error),
+            Err(error) => not_started(&wanted, &error),
+        };
+        self.note_failure(&failure);
+        Err(failure)
     }
 
     fn next(&mut self, run: Run, last: Option<Duration>) -> Next {
@@ -221,15 +235,7 @@ impl Supervisor<'_> {
 
     /// What cannot be written down is found out by the next who looks: nobody holds the lock then.
     fn note(&self, state: &ContainerState) {
-        let _ = write_state(self.order.container, state);
-    }
-
-    fn note_restart(&self, restarts: u32) {
-        self.note(&ContainerState { status: Status::Restarting, restarts, ..self.state() });
-    }
-
-    fn note_end(&self) {
-        self.note(&ContainerState { status: Status::Exited, ..self.state() });
+        let _ = start::note(self.order.container, state);
     }
 
     fn note_failure(&self, failure: &Failure) {

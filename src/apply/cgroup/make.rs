@@ -45,6 +45,21 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The cgroup of `site` as another process made it, if it is there.
+    pub fn found(site: &Site) -> Option<Self> {
+        let ours = site.directories.iter().rev().take(site.ours);
+        let mut made: Vec<PathBuf> = ours.cloned().collect();
+        made.sort();
+        site.directory().is_dir().then(|| Self {
+            version: site.version,
+            controllers: site.controllers.clone(),
+            directory: site.directory().into(),
+            made,
+        })
+    }
+}
+
 fn make_directories(site: &Site, made: &mut Vec<PathBuf>) -> Result<(), CgroupError> {
     let mut attempt = 0;
     loop {

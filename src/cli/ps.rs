@@ -191,7 +191,7 @@ fn fields(shown: &Shown) -> Value {
         "Ports": if running { record.process.exposed_ports.join(", ") } else { String::new() },
         "RunningFor": created.map(since).unwrap_or_default(),
         "Size": shown.size,
-        "State": if freezer::is_frozen(&shown.container) { "paused" } else { state.status.word() },
+        "State": if freezer::is_frozen(shown.container) { "paused" } else { state.status.word() },
         "Status": status(shown),
     })
 }
@@ -208,7 +208,7 @@ fn status(shown: &Shown) -> String {
         Status::Restarting => format!("Restarting ({})", state.exit_code),
         Status::Running => {
             let duration = since(&state.started).map(|duration| format!(" {duration}"));
-            let paused = if freezer::is_frozen(&shown.container) { " (Paused)" } else { "" };
+            let paused = if freezer::is_frozen(shown.container) { " (Paused)" } else { "" };
             format!("Up{}{paused}", duration.unwrap_or_default())
         }
         Status::Exited => match since(&state.finished) {

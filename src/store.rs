@@ -6,10 +6,12 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
+
+use crate::facts::file;
 
 /// What can be wrong with the store. Every variant names the path.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +132,8 @@ pub fn lock(path: &Path, kind: LockKind) -> Result<Lock, StoreError> {
             .create(true)
             .truncate(false)
             .write(true)
+            // A fifo would wait for a reader.
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
             .open(path)
             .map_err(|e| StoreError::io("open", path, e))?;
         rustix::io::retry_on_intr(|| rustix::fs::flock(&file, operation))
@@ -189,7 +193,7 @@ pub fn sync_directory(directory: &Path) -> Result<(), StoreError> {
 
 /// Reads the record at `path`; `None` where there is none.
 pub fn read_record<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
-    let text = match fs::read(path) {
+    let text = match file::read(path, file::RECORD_LIMIT_BYTES) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(StoreError::io("open", path, e)),

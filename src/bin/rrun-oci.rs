@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rrun::config::cgroup::path::CgroupPath;
 use rrun::config::name::ContainerId;
-use rrun::config::oci;
 use rrun::engine::bundle::{self, Bundle, Surroundings};
 use rrun::engine::state::Claim;
-use rrun::facts::Kernel;
+use rrun::facts::{Kernel, bundle_config};
 use rrun::say::setup;
 use rrun::sys::process::exit_now;
 
@@ -71,7 +70,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
         .bundle
         .canonicalize()
         .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
-    let config = oci::read(&directory.join("config.json"), kernel.last_capability)
+    let config = bundle_config::read(&directory.join("config.json"), kernel.last_capability)
         .map_err(|e| format!("cannot read the config: {e}"))?;
     if !config.unknown_capabilities.is_empty() {
         let unknown = config.unknown_capabilities.join(" ");

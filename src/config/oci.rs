@@ -1,31 +1,12 @@
-//! Reading an OCI config: JSON → [`Spec`], with what is wrong said plainly.
+//! An OCI config: JSON → [`Spec`], with what is wrong said plainly.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
 
-/// The largest config that is read. Docker's are 20 KB; 5,000 mounts are 1 MB.
-const CONFIG_LIMIT_BYTES: u64 = 64 << 20;
-
-/// What can be wrong with a config file.
+/// What can be wrong with a config.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It cannot be read.
-    #[error("open({path:?}): {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The kernel's answer.
-        source: std::io::Error,
-    },
-    /// It is larger than any config.
-    #[error("{path:?} is larger than {CONFIG_LIMIT_BYTES} bytes, which is no config")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
     /// It is no JSON, or not a config's.
     #[error("{path:?}: {source}")]
     Malformed {
@@ -51,20 +32,6 @@ pub struct Config {
     pub spec: Spec,
     /// Capabilities that are unknown here, in the config's words.
     pub unknown_capabilities: Vec<String>,
-}
-
-/// Reads the config at `path`.
-pub fn read(path: &Path, last_capability: u8) -> Result<Config, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    // Room for all of it, so that one read(2) takes it.
-    let length = file.metadata().map_err(unreadable)?.len().min(CONFIG_LIMIT_BYTES);
-    let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(CONFIG_LIMIT_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > CONFIG_LIMIT_BYTES {
-        return Err(ConfigError::TooLarge { path: path.into() });
-    }
-    parse(path, &text, last_capability)
 }
 
 /// Reads a config from `text`; `path` is where it came from.

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::error::ContainerError;
-use crate::config::passwd::{self, Group, User};
+use crate::facts::passwd::{self, Group, User};
 
 /// Ids, groups and home of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]

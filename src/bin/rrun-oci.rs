@@ -72,10 +72,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
         .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
     let config = bundle_config::read(&directory.join("config.json"), kernel.last_capability)
         .map_err(|e| format!("cannot read the config: {e}"))?;
-    if !config.unknown_capabilities.is_empty() {
-        let unknown = config.unknown_capabilities.join(" ");
-        eprintln!("warning: ignoring unknown or unavailable capabilities: [{unknown}]");
-    }
+    config.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let bundle = Bundle::new(directory, config.spec);
     // An id cannot begin with a dot.
     let surroundings = Surroundings {

@@ -227,12 +227,6 @@ fn is_known(name: &str, last_cap: u8) -> bool {
     by_name(name).is_some_and(|capability| capability.index() <= last_cap)
 }
 
-/// The warning for what [`filter_unknown`] took out; `None` if that was nothing.
-pub fn ignored_warning(ignored: &[String]) -> Option<String> {
-    (!ignored.is_empty())
-        .then(|| format!("ignoring unknown or unavailable capabilities: [{}]", ignored.join(" ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,10 +315,6 @@ mod tests {
         let ignored = filter_unknown(&mut config, 37);
         assert_eq!(ignored, ["CAP_BPF", "CAP_FUTURE"]);
         assert_eq!(
-            ignored_warning(&ignored).as_deref(),
-            Some("ignoring unknown or unavailable capabilities: [CAP_BPF CAP_FUTURE]")
-        );
-        assert_eq!(
             config["process"]["capabilities"],
             serde_json::json!({"bounding": ["CAP_CHOWN"], "effective": ["CAP_KILL"],
                 "ambient": [7], "inheritable": null})
@@ -334,7 +324,6 @@ mod tests {
             assert!(filter_unknown(&mut other, LAST).is_empty());
             assert_eq!(other, before);
         }
-        assert_eq!(ignored_warning(&[]), None);
     }
 
     /// What is left after filtering is what oci-spec takes.

@@ -72,6 +72,9 @@ pub enum ContainerError {
     /// A group that the image does not know.
     #[error("unable to find group {0}: no matching entries in group file")]
     NoGroup(String),
+    /// An id that is none.
+    #[error("uids and gids must be in range 0-2147483647")]
+    IdRange,
     /// A working directory that is no absolute path.
     #[error("the working directory '{0}' is invalid, it needs to be an absolute path")]
     WorkingDirectory(String),

@@ -11,6 +11,7 @@ use rrun::config::name::ContainerId;
 use rrun::engine::bundle::{self, Bundle, Surroundings};
 use rrun::engine::state::Claim;
 use rrun::facts::{Kernel, bundle_config};
+use rrun::say::plain::plain;
 use rrun::say::setup;
 use rrun::sys::process::exit_now;
 
@@ -58,7 +59,7 @@ fn start() -> i32 {
         Verb::Spec(spec) => write_spec(spec),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", plain(&error));
         1
     })
 }
@@ -72,7 +73,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
         .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
     let config = bundle_config::read(&directory.join("config.json"), kernel.last_capability)
         .map_err(|e| format!("cannot read the config: {e}"))?;
-    config.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    config.warnings.iter().for_each(|warning| warn(&warning.to_string()));
     let bundle = Bundle::new(directory, config.spec);
     // An id cannot begin with a dot.
     let surroundings = Surroundings {
@@ -85,7 +86,7 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
     let claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {
-            ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            ended.warnings.iter().for_each(|warning| warn(warning));
             drop(claim);
             // Here, so that what is left goes with the process: to free it piece by piece, on
             // pages that are shared with the child, costs more than to end.
@@ -100,6 +101,10 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
             None => Err(setup::failure(&plan, &error).one_line()),
         },
     }
+}
+
+fn warn(warning: &str) {
+    eprintln!("warning: {}", plain(warning));
 }
 
 fn write_spec(spec: &Spec) -> Result<i32, String> {

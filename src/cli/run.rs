@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome, attached, background};
+use super::{Context, Outcome, attached, background, near};
 use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
@@ -86,12 +86,11 @@ impl Way {
 /// The container, made; warnings are told, the id is written where it was asked for.
 pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Created, Failure> {
     let wanted = format!("create a container of {}", options.image);
+    let image = options.image.clone();
     let failed = |error: ContainerError| {
         let failure = not_started(&wanted, &error);
-        match (&extra.near_command, &error) {
-            (Some(command), ContainerError::NoImage(_)) => {
-                failure.hint(format!("did you mean the command `rrun {command}`?"))
-            }
+        match &error {
+            ContainerError::NoImage(_) => near::no_image(failure, &image, extra, cx),
             _ => failure,
         }
     };

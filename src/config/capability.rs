@@ -10,6 +10,8 @@ use std::fmt;
 use caps::Capability;
 use serde_json::Value;
 
+use super::nearest::nearest;
+
 /// A text that is no capability. The words are Docker's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CapabilityError {
@@ -19,6 +21,16 @@ pub enum CapabilityError {
     /// A name of `--cap-drop` that no kernel knows.
     #[error("invalid CapDrop: unknown capability: \"{0}\"")]
     Drop(String),
+}
+
+impl CapabilityError {
+    /// The capability that was probably meant, as it is typed: `NETADMIN` is `NET_ADMIN`.
+    pub fn near(&self) -> Option<String> {
+        let (Self::Add(name) | Self::Drop(name)) = self;
+        let bare = |name: &str| name.trim_start_matches("CAP_").to_owned();
+        let known: Vec<String> = caps::all().iter().map(|known| bare(&known.to_string())).collect();
+        nearest(&bare(name), known.iter().map(String::as_str)).map(str::to_owned)
+    }
 }
 
 /// What Docker gives a container that asks for nothing: 14 capabilities.

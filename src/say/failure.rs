@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use super::plain::plain;
+
 /// The exit status of a failure. It comes from the kind of failure, never from its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Status {
@@ -67,6 +69,13 @@ impl Failure {
         self
     }
 
+    /// The same failure with a hint, if there is one.
+    #[must_use]
+    pub fn perhaps(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
     /// The same failure with another exit status.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
@@ -84,12 +93,12 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.wanted, self.cause)?;
+        write!(f, "cannot {}: {}", plain(&self.wanted), plain(&self.cause))?;
         if let Some(words) = &self.kernel {
-            write!(f, "\n  kernel: {words}")?;
+            write!(f, "\n  kernel: {}", plain(words))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", plain(hint))?;
         }
         Ok(())
     }

@@ -9,8 +9,11 @@ pub mod failure;
 pub mod list;
 pub mod nearest;
 #[cfg(feature = "containers")]
+pub mod objects;
+#[cfg(feature = "containers")]
 pub mod output;
 pub mod paint;
+pub mod plain;
 #[cfg(feature = "containers")]
 pub mod progress;
 pub mod setup;

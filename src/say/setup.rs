@@ -9,6 +9,7 @@ use super::failure::{Failure, Status};
 use crate::apply::report::StepFailure;
 use crate::engine::spawn::SpawnError;
 use crate::plan::step::{Op, Plan, Source};
+pub use crate::sys::errno::words as words_of;
 
 /// The failure in words.
 pub fn failure(plan: &Plan, error: &SpawnError) -> Failure {
@@ -31,15 +32,6 @@ fn how_it_ended(wait_status: i32) -> String {
     match wait_status & 0x7f {
         0 => format!("the child ended with status {}", wait_status >> 8 & 0xff),
         signal => format!("the child was killed by signal {signal}"),
-    }
-}
-
-/// The kernel's name of an error, as strerror(3) has it.
-pub fn words_of(errno: Errno) -> String {
-    let text = std::io::Error::from(errno).to_string();
-    match text.find(" (os error") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
     }
 }
 

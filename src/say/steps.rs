@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::call::call;
-use super::paint::{Ink, Style, columns, visible, wrapped};
+use super::paint::{Ink, Style, columns, wrapped};
+use super::plain::visible;
 use crate::plan::dataflow::{makes, uses};
 use crate::plan::step::{Actor, Op, Plan, Slot, Step};
 

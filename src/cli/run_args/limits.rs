@@ -71,8 +71,10 @@ impl LimitArgs {
     /// Parses the values.
     pub fn parse(self) -> Result<Limits, Failure> {
         // Which of them this kernel has is no matter of the command line.
-        capability::adjust(&self.cap_add, &self.cap_drop, CapabilitySet::all(63))
-            .map_err(|e| refused("--cap-add and --cap-drop", e))?;
+        capability::adjust(&self.cap_add, &self.cap_drop, CapabilitySet::all(63)).map_err(|e| {
+            let hint = e.near().map(|near| format!("did you mean {near}?"));
+            refused("--cap-add and --cap-drop", e).perhaps(hint)
+        })?;
         Ok(Limits {
             read_only_root: self.read_only,
             privileged: self.privileged,

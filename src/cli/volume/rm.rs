@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::start::{container_exists, failure, lock_failure, named, volumes, write_failure};
-use crate::cli::{Context, Outcome};
+use crate::cli::{Context, Outcome, near};
 use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
 use crate::volume::VolumeError;
@@ -33,7 +33,9 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
             Ok(Found::Removed) => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(_)) if cmd.force => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(cause)) => {
-                cx.out.failure(&Failure::new(format!("remove volume {text}"), cause));
+                let failure = Failure::new(format!("remove volume {text}"), cause);
+                let hint = near::hint(text, &[near::Kind::Volume], cx);
+                cx.out.failure(&failure.perhaps(hint));
                 status = 1;
             }
             Err(failed) => {

@@ -172,7 +172,7 @@ pub fn write_record<T: serde::Serialize>(
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .tempfile_in(directory)
-        .map_err(|e| StoreError::io("open", directory, e))?;
+        .map_err(|e| StoreError::io("open", directory, without_path(e)))?;
     file.write_all(&text).map_err(|e| StoreError::io("write", path, e))?;
     if durability == Durability::Kept {
         file.as_file().sync_all().map_err(|e| StoreError::io("fsync", path, e))?;
@@ -182,6 +182,16 @@ pub fn write_record<T: serde::Serialize>(
         sync_directory(directory)?;
     }
     Ok(())
+}
+
+/// The kernel's answer alone, of an error to which tempfile added a name that nobody knows.
+pub fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(std::error::Error::source);
+    let kernel = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    match kernel.and_then(io::Error::raw_os_error) {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => error,
+    }
 }
 
 /// Makes the entries of `directory` durable.

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, FromArgMatches, Subcommand};
 
 use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
-use super::run_args::{Caller, Extra, RunArgs, Unnamed};
+use super::run_args::{Caller, Extra, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, container, create, explain, image, images, import, inspect,
     kill, load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
@@ -188,7 +188,10 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
     let arg = command.and_then(|c| c.get_arguments().find(|arg| arg.get_long() == long));
     let flag = arg.map_or(flag.to_owned(), flag_name);
     let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
-        (Some(source), _) => source.to_string(),
+        (Some(source), _) => match source.downcast_ref::<std::num::ParseIntError>() {
+            Some(error) => number_words(value, error),
+            None => source.to_string(),
+        },
         (None, Some(ContextValue::Strings(known))) => {
             format!("must be one of {}", known.join(", "))
         }

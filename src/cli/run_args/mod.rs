@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use life::Remains;
+pub use refusal::number_words;
 use refusal::{invalid, refused};
 
 use crate::config::name::ContainerName;

@@ -33,7 +33,7 @@ pub struct Cmd {
     name: Option<String>,
     /// The volume's name
     #[arg(value_name = "VOLUME")]
-    volume: Vec<String>,
+    volume: Option<String>,
 }
 
 /// Makes the volume.
@@ -67,18 +67,15 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
 
 fn wanted_name(cmd: &Cmd) -> Result<Option<VolumeName>, Failure> {
     let refused = |cause: &str| Failure::new("create a volume", cause);
-    let text = match (&cmd.name, cmd.volume.as_slice()) {
-        (_, [_, _, ..]) => {
-            return Err(refused("'rrun volume create' requires at most 1 argument"));
-        }
-        (Some(_), [_]) => {
+    let text = match (&cmd.name, &cmd.volume) {
+        (Some(_), Some(_)) => {
             return Err(refused(
                 "conflicting options: cannot specify a volume-name through both --name and as a \
                  positional arg",
             ));
         }
-        (Some(text), []) | (None, [text]) => text.as_str(),
-        (None, []) => "",
+        (Some(text), None) | (None, Some(text)) => text.as_str(),
+        (None, None) => "",
     };
     if text.is_empty() {
         return Ok(None);

@@ -53,6 +53,14 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Layer(LayerError::Archive(error)) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// A part of an image that is not as it should be.
     pub fn damaged(
         what: &'static str,

@@ -87,6 +87,9 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {
             ended.warnings.iter().for_each(|warning| warn(warning));
+            if let Some(why) = setup::killed_by_limit(&plan, ended.status) {
+                warn(&why);
+            }
             drop(claim);
             // Here, so that what is left goes with the process: to free it piece by piece, on
             // pages that are shared with the child, costs more than to end.

@@ -306,11 +306,11 @@ fn hint(path: &Path, error: &StoreError) -> Option<String> {
             Some(format!("if you trust what is in it: chmod go-w {}", path.display()))
         }
         StoreError::Io { source, .. }
-            if matches!(
-                source.kind(),
-                K::NotADirectory | K::NotFound | K::PermissionDenied | K::ReadOnlyFilesystem
-            ) =>
+            if matches!(source.kind(), K::NotADirectory | K::NotFound | K::PermissionDenied) =>
         {
+            Some("name another directory with --root DIR or RRUN_ROOT".into())
+        }
+        StoreError::ReadOnly { .. } => {
             Some("name another directory with --root DIR or RRUN_ROOT".into())
         }
         _ => None,

@@ -10,6 +10,7 @@ use crate::container::plan::plan;
 use crate::container::record::ContainerState;
 use crate::container::store::{Container, ContainerStore};
 use crate::engine::terminal;
+use crate::image::ImageError;
 use crate::say::failure::Failure;
 use crate::say::steps::Steps;
 use crate::say::{explain, paint};
@@ -49,7 +50,9 @@ pub fn run(
     let failed = |error: ContainerError| {
         let failure = not_started(&wanted, &error);
         match &error {
-            ContainerError::NoImage(_) => near::no_image(failure, &image, extra, cx),
+            ContainerError::NoImage(_) | ContainerError::Image(ImageError::Reference(_)) => {
+                near::no_image(failure, &image, extra, cx)
+            }
             _ => failure,
         }
     };

@@ -11,6 +11,7 @@ use crate::container::options::RunOptions;
 use crate::container::restart::RestartPolicy;
 use crate::container::streams::Stdin;
 use crate::container::supervisor::FirstGuest;
+use crate::image::ImageError;
 use crate::say::failure::Failure;
 
 /// Run a command in a new container
@@ -90,7 +91,9 @@ pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Created,
     let failed = |error: ContainerError| {
         let failure = not_started(&wanted, &error);
         match &error {
-            ContainerError::NoImage(_) => near::no_image(failure, &image, extra, cx),
+            ContainerError::NoImage(_) | ContainerError::Image(ImageError::Reference(_)) => {
+                near::no_image(failure, &image, extra, cx)
+            }
             _ => failure,
         }
     };

@@ -10,7 +10,7 @@ use crate::image::save::SaveError;
 use crate::image::{ImageError, ImageStore};
 use crate::say::failure::Failure;
 use crate::say::setup::how_far;
-use crate::store::without_path;
+use crate::store::passing_file;
 
 /// Save images to an archive
 ///
@@ -78,7 +78,7 @@ fn unsaved(cmd: &Cmd, error: &NotSaved, cx: &Context) -> Failure {
 
 /// A file appears whole or not at all; a pipe or a device is written to as it is.
 fn to_path(store: &ImageStore, cmd: &Cmd, path: &Path) -> Result<(), NotSaved> {
-    let told = |e: io::Error| NotSaved::File { path: path.into(), source: without_path(e) };
+    let told = |e: io::Error| NotSaved::File { path: path.into(), source: e };
     if path.metadata().is_ok_and(|m| !m.is_file()) {
         let mut file = File::options().write(true).open(path).map_err(told)?;
         return Ok(store.save(&cmd.images, &mut file)?);
@@ -87,8 +87,7 @@ fn to_path(store: &ImageStore, cmd: &Cmd, path: &Path) -> Result<(), NotSaved> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut file =
-        tempfile::Builder::new().prefix(".rrun-save-").tempfile_in(directory).map_err(told)?;
+    let mut file = passing_file(directory, ".rrun-save-").map_err(told)?;
     store.save(&cmd.images, file.as_file_mut())?;
     file.persist(path).map(drop).map_err(|e| told(e.error))
 }

@@ -17,7 +17,8 @@ use crate::config::path::RootPath;
 use crate::config::request::{
     BindRequest, CopyUp, MissingSource, MountKind, MountRequest, ReadOnly, VolumeRequest,
 };
-use crate::image::{Image, ImageStore};
+use crate::image::reference::ReferenceError;
+use crate::image::{Image, ImageError, ImageStore, Reference};
 use crate::store::{Durability, Lock, Store};
 use crate::volume::VolumeError;
 use crate::volume::create::NewVolume;
@@ -109,6 +110,11 @@ pub fn draft(
 
 fn find_image(store: &Store, name: &str) -> Result<Image, ContainerError> {
     ImageStore::open(store)?.find(name)?.ok_or_else(|| {
+        match Reference::parse(name) {
+            // As an id it was looked for already.
+            Ok(_) | Err(ReferenceError::LooksLikeId(_)) => {}
+            Err(e) => return ImageError::from(e).into(),
+        }
         let tagged = name.contains('@') || name.rsplit('/').next().unwrap_or(name).contains(':');
         ContainerError::NoImage(if tagged { name.into() } else { format!("{name}:latest") })
     })

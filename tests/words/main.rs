@@ -5,5 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod messages;
+mod places;
 mod records;
 mod store;

@@ -1,6 +1,7 @@
 //! The files of an OCI image layout: `oci-layout`, `index.json`, `blobs/sha256/…`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, OciLayoutBuilder};
@@ -27,7 +28,11 @@ impl Layout {
         let blobs = root.join("blobs/sha256");
         let marker = root.join("oci-layout");
         if !marker.exists() {
-            fs::create_dir_all(&blobs).map_err(|e| StoreError::io("mkdir", &blobs, e))?;
+            match fs::create_dir_all(&blobs) {
+                // Nothing is in it, and that can be told.
+                Err(e) if e.kind() == ErrorKind::ReadOnlyFilesystem => return Ok(Self { root }),
+                made => made.map_err(|e| StoreError::io("mkdir", &blobs, e))?,
+            }
             let layout = OciLayoutBuilder::default()
                 .image_layout_version("1.0.0")
                 .build()

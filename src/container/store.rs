@@ -84,7 +84,9 @@ impl ContainerStore {
         let (mut containers, mut broken) = (Vec::new(), Vec::new());
         let directory = match fs::read_dir(&self.directory) {
             // Of a store that is read-only and never had a container.
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok((containers, broken)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok((containers, broken));
+            }
             opened => opened.map_err(failed)?,
         };
         for entry in directory {

@@ -8,6 +8,7 @@ pub mod failure;
 #[cfg(feature = "containers")]
 pub mod list;
 pub mod nearest;
+pub mod notes;
 #[cfg(feature = "containers")]
 pub mod objects;
 #[cfg(feature = "containers")]

@@ -167,7 +167,7 @@ fn hint(op: &Op, failed: &StepFailure) -> Option<String> {
         (Op::CloneTree { .. }, Errno::PERM) | (Op::Clone(_), Errno::PERM) => {
             Some("rrun needs root's capabilities here (CAP_SYS_ADMIN)".into())
         }
-        (Op::Exec(_), Errno::FBIG) => {
+        (Op::MakeStub | Op::Exec(_), Errno::FBIG) => {
             Some("RLIMIT_FSIZE is too small for the few hundred bytes that start a program".into())
         }
         (Op::SetLimit { .. }, Errno::PERM) => {

@@ -28,6 +28,7 @@ pub mod pause;
 pub mod ps;
 pub mod rename;
 pub mod restart;
+pub mod rights;
 pub mod rm;
 pub mod rmi;
 pub mod run;

@@ -55,7 +55,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
 }
 
 fn failure(text: &str, error: &ContainerError, cx: &Context) -> Failure {
-    let mut failure = Failure::new(format!("remove {text}"), error);
+    let mut failure = Failure::new(format!("remove container {text:?}"), error);
     match error {
         ContainerError::Missing(_) => {
             failure.hint = near::hint(text, &[near::Kind::Container], cx);

@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome, attached, background, near};
+use super::{Context, Outcome, attached, background, near, rights};
 use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
@@ -30,6 +30,7 @@ pub struct Cmd {
 
 /// Creates the container and starts it.
 pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
+    rights::require(&format!("run a container of {}", options.image))?;
     if !options.detached {
         foreground::refuse_without_terminal(&options)?;
     }

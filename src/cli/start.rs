@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::life::detach_keys;
-use super::{Context, Outcome, attached, background, near};
+use super::{Context, Outcome, attached, background, near, rights};
 use crate::container::ContainerError;
 use crate::container::attach::keys::Keys;
 use crate::container::failure::not_started;
@@ -36,6 +36,7 @@ pub struct Cmd {
 
 /// Runs the command.
 pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
+    rights::require(&format!("start {}", cmd.containers.join(" "))).map_err(plain)?;
     let keys = detach_keys(cmd.detach_keys.as_deref())?;
     let attached = cmd.attach || cmd.interactive;
     match cmd.containers.as_slice() {

@@ -191,7 +191,7 @@ impl Draft {
             (Wanted::Shared(mount), _) => Ok(mount),
             (wanted, Some(volume)) => self.volume(store, &wanted, &volume),
             (Wanted::Request(request), None) => self.other(store, &request, sources),
-            (Wanted::ImageVolume(_), None) => unreachable_volume(),
+            (Wanted::ImageVolume(_), None) => Err(ContainerError::NotAVolume),
         }
     }
 
@@ -260,7 +260,7 @@ impl Draft {
             None => {
                 new.labels.insert(ANONYMOUS_LABEL.into(), String::new());
                 let random = name::random_id()?;
-                VolumeName::parse(&random).map_err(|e| ContainerError::Option(e.to_string()))?
+                VolumeName::parse(&random)?
             }
         };
         new.name = Some(name.clone());
@@ -294,7 +294,7 @@ impl Draft {
                 let (reference, subpath) = (image.reference.clone(), image.subpath.clone());
                 Mounted::Image { reference, layers, subpath }
             }
-            MountKind::Volume(_) => return unreachable_volume(),
+            MountKind::Volume(_) => return Err(ContainerError::NotAVolume),
         };
         Ok(ResolvedMount {
             origin: request.flag.clone(),
@@ -328,10 +328,6 @@ impl Draft {
             Err(e) => Err(ContainerError::io("stat", path, e)),
         }
     }
-}
-
-fn unreachable_volume<T>() -> Result<T, ContainerError> {
-    Err(ContainerError::Option("a volume was taken for another mount".into()))
 }
 
 /// V4.03, V2.20, V2.21: a volume's driver and options are checked before anything is made.

@@ -53,9 +53,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of a command other than `run` (status 1).
     pub fn new(wanted: impl Into<String>, cause: impl fmt::Display) -> Self {
+        let (wanted, cause) = (wanted.into(), cause.to_string());
         Self {
-            wanted: wanted.into(),
-            cause: cause.to_string(),
+            cause: without(&wanted, &cause).to_owned(),
+            wanted,
             kernel: None,
             hint: None,
             status: Status::Failed,
@@ -84,6 +85,12 @@ impl Failure {
     }
 }
 
+/// Some of Docker's sentences begin with what was wanted: that is told once.
+fn without<'a>(wanted: &str, cause: &'a str) -> &'a str {
+    let bare = cause.strip_prefix("cannot ").unwrap_or(cause);
+    bare.strip_prefix(wanted).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(cause)
+}
+
 impl Failure {
     /// The failure in one line, for programs that read it.
     pub fn one_line(&self) -> String {
@@ -101,5 +108,28 @@ impl fmt::Display for Failure {
             write!(f, "\n  hint: {}", plain(hint))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was wanted is told once, also where the cause begins with it.
+    #[test]
+    fn nothing_is_told_twice() {
+        let cases = [
+            (
+                "remove data",
+                "remove data: volume is in use",
+                "cannot remove data: volume is in use",
+            ),
+            ("remove x", "cannot remove x: it runs", "cannot remove x: it runs"),
+            ("remove x", "remove xy: it runs", "cannot remove x: remove xy: it runs"),
+            ("remove x", "remove x", "cannot remove x: remove x"),
+        ];
+        for (wanted, cause, want) in cases {
+            assert_eq!(Failure::new(wanted, cause).to_string(), want);
+        }
     }
 }

@@ -48,12 +48,12 @@ fn near_names() {
             (
                 &["volume", "rm", "dta"],
                 1,
-                "cannot remove volume dta: get dta: no such volume\n  hint: did you mean data?",
+                "cannot remove dta: get dta: no such volume\n  hint: did you mean data?",
             ),
             (
                 &["rm", "wbe"],
                 1,
-                "cannot remove wbe: No such container: wbe\n  hint: did you mean web?",
+                "cannot remove container \"wbe\": No such container: wbe\n  hint: did you mean web?",
             ),
             (
                 &["inspect", "alpien"],

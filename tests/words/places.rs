@@ -83,3 +83,42 @@ fn output_that_cannot_be_written() {
         assert_eq!((quiet.status.code(), quiet.stderr.len()), (Some(0), 0), "{arguments:?}");
     }
 }
+
+/// Who is not root is told so, once, with what to do.
+#[test]
+fn without_root() {
+    need!(Need::Root, Need::Program("setpriv"));
+    use std::os::unix::fs::PermissionsExt;
+    let root = Store::with_image();
+    let theirs = tempfile::tempdir().unwrap();
+    let open = |path: &std::path::Path| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).unwrap();
+    };
+    open(theirs.path());
+    let archive = theirs.path().join("image.tar");
+    assert_eq!(root.rrun(&["save", "-o", archive.to_str().unwrap(), "alpine"]).status, 0);
+    open(&archive);
+    // The program's own directory may be closed to others.
+    let program = theirs.path().join("rrun");
+    std::fs::copy(env!("CARGO_BIN_EXE_rrun"), &program).unwrap();
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.arg(&program).arg("--root").arg(theirs.path().join("store")).args(arguments);
+        answer(command)
+    };
+    assert_eq!(as_nobody(&["volume", "create", "data"]).status, 0);
+    let archive = archive.to_str().unwrap();
+    let commands: [(&[&str], i32); 4] = [
+        (&["run", "alpine"], 125),
+        (&["start", "-a", "web"], 1),
+        (&["load", "-i", archive], 1),
+        (&["alpine", "true"], 125),
+    ];
+    for (arguments, status) in commands {
+        let refused = as_nobody(arguments);
+        let told = (refused.status, refused.err.matches("root's rights").count());
+        assert_eq!(told, (status, 1), "{arguments:?}: {refused:?}");
+        assert!(refused.err.contains("sudo rrun"), "{refused:?}");
+    }
+}

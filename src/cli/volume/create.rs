@@ -40,7 +40,7 @@ pub struct Cmd {
 pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
     let name = wanted_name(&cmd)?;
     let wanted = match &name {
-        Some(name) => format!("create volume {name}"),
+        Some(name) => format!("create {name}"),
         None => "create a volume".into(),
     };
     let wish = NewVolume {
@@ -80,9 +80,7 @@ fn wanted_name(cmd: &Cmd) -> Result<Option<VolumeName>, Failure> {
     if text.is_empty() {
         return Ok(None);
     }
-    VolumeName::parse(text)
-        .map(Some)
-        .map_err(|e| Failure::new("create a volume", format_args!("create {text}: {e}")))
+    VolumeName::parse(text).map(Some).map_err(|e| Failure::new(format!("create {text}"), e))
 }
 
 /// Reads each text as key and value. A wrong one is a wrong flag (V4.10).

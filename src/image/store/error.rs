@@ -57,6 +57,11 @@ impl ImageError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Layer(LayerError::Archive(error)) => error.hint(),
+            Self::Layer(LayerError::Owner { source, .. })
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Some("to give files to their owners needs root's rights: sudo rrun …".into())
+            }
             _ => None,
         }
     }

@@ -48,7 +48,7 @@ fn signal_name(number: i32) -> String {
 /// The limit that a child may have died of before its program was there.
 fn too_small(plan: &Plan, step: usize, wait_status: i32) -> Option<String> {
     const KILL: i32 = 9;
-    let before = plan.steps.iter().take(step + 1);
+    let before = plan.steps[..=step].iter();
     if wait_status & 0x7f == KILL {
         let memory = before.clone().find_map(|step| match &step.op {
             Op::WriteCgroup { limit, .. } => memory_limit(limit),
@@ -60,8 +60,8 @@ fn too_small(plan: &Plan, step: usize, wait_status: i32) -> Option<String> {
             ));
         }
     }
-    let limits = before.filter_map(|step| memory_rlimit(&step.op)).last();
-    limits.map(|(name, soft)| format!("{name} of {soft} bytes leaves it no memory to start in"))
+    let limit = before.rev().find_map(|step| memory_rlimit(&step.op));
+    limit.map(|(name, soft)| format!("{name} of {soft} bytes leaves it no memory to start in"))
 }
 
 fn memory_limit(limit: &CgroupWrite) -> Option<&str> {
@@ -85,7 +85,7 @@ fn memory_rlimit(op: &Op) -> Option<(&'static str, u64)> {
 /// would say: the kernel says nothing, and to execve it was a success.
 pub fn killed_by_limit(plan: &Plan, status: u8) -> Option<String> {
     let signal = i32::from(status).checked_sub(128).filter(|signal| matches!(signal, 9 | 11))?;
-    let (name, soft) = plan.steps.iter().filter_map(|step| memory_rlimit(&step.op)).last()?;
+    let (name, soft) = plan.steps.iter().rev().find_map(|step| memory_rlimit(&step.op))?;
     let signal = signal_name(signal);
     Some(format!("killed by {signal}: {name} of {soft} bytes leaves it hardly any memory"))
 }

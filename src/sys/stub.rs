@@ -7,8 +7,8 @@
 //!
 //! The stub takes its orders in its argument list: `argv[0]` is [`STUB_MARK`], `argv[1]` the path,
 //! the rest is the program's own argument list. A stub that is started without the mark (as
-//! an interpreter, so by itself) says so and exits. When a call fails it writes the errno, 4 bytes,
-//! to the report descriptor, which closes on success.
+//! an interpreter, so by itself) says so and exits. When a call fails it writes the errno, 4
+//! bytes, to the report descriptor, which closes on success.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

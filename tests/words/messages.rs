@@ -31,8 +31,8 @@ fn near_names() {
             (
                 &["run", "alpin"],
                 125,
-                "cannot create a container of alpin: Unable to find image 'alpin:latest' locally\n  \
-                 hint: did you mean alpine?",
+                "cannot create a container of alpin: Unable to find image 'alpin:latest' \
+                 locally\n  hint: did you mean alpine?",
             ),
             (
                 &["run", "Alpine"],
@@ -53,12 +53,14 @@ fn near_names() {
             (
                 &["rm", "wbe"],
                 1,
-                "cannot remove container \"wbe\": No such container: wbe\n  hint: did you mean web?",
+                "cannot remove container \"wbe\": No such container: wbe\n  \
+                 hint: did you mean web?",
             ),
             (
                 &["inspect", "alpien"],
                 1,
-                "cannot inspect alpien: Error: No such object: alpien\n  hint: did you mean alpine?",
+                "cannot inspect alpien: Error: No such object: alpien\n  \
+                 hint: did you mean alpine?",
             ),
             (
                 &["run", "--cap-add", "NETADMIN", "alpine"],
@@ -80,8 +82,8 @@ fn commands() {
             (
                 &["build", "."],
                 125,
-                "cannot run the command build: rrun has no `build`\n  hint: build with another tool \
-                 (buildah, docker build), then `rrun load` its archive, or `rrun import` a root \
+                "cannot run the command build: rrun has no `build`\n  hint: build with another \
+                 tool (buildah, docker build), then `rrun load` its archive, or `rrun import` a root \
                  file system",
             ),
             (
@@ -137,8 +139,8 @@ fn archives() {
                 &["load", "-i", &page],
                 1,
                 &format!(
-                    "cannot load {page}: this is not a tar archive: it is HTML, perhaps the page of \
-                     an error\n  hint: {try_tar}"
+                    "cannot load {page}: this is not a tar archive: it is HTML, perhaps the page \
+                     of an error\n  hint: {try_tar}"
                 ),
             ),
             (

@@ -192,7 +192,8 @@ fn numbers() {
         ("--cpus=99999999999999999999", "failed to parse"),
         (
             "--pids-limit=x",
-            "invalid argument \"x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
+            "invalid argument \"x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"x\": \
+             invalid syntax",
         ),
         ("--ulimit=nofile", "invalid ulimit argument: nofile"),
         ("--ulimit=nofiles=1", "invalid ulimit type: nofiles"),

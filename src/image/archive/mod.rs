@@ -36,7 +36,11 @@ pub enum ArchiveError {
         within: String,
     },
     /// The first block is no tar header.
-    #[error("this is not a tar archive{}", looks.map(|it| format!(": it is {it}")).unwrap_or_default())]
+    #[error(
+        "this is not a tar archive{}{}",
+        looks.map_or("", |_| ": it is "),
+        looks.unwrap_or_default()
+    )]
     NotTar {
         /// What it is, if that is known.
         looks: Option<&'static str>,

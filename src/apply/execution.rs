@@ -57,7 +57,7 @@ impl Execution {
 fn lists(spec: &ExecSpec) -> Result<(StringList, StringList), Fault> {
     let mut environment = spec.env.clone();
     if let Some(uid) = spec.home_of {
-        environment.push(format!("HOME={}", crate::config::passwd::home_of(uid)));
+        environment.push(format!("HOME={}", crate::facts::passwd::home_of(uid)));
     }
     let program = find(&spec.args, &environment)?;
     let mut arguments: Vec<CString> = vec![stub::STUB_MARK.to_owned(), program];

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rrun::config::cgroup::path::CgroupPath;
 use rrun::config::name::ContainerId;
-use rrun::config::oci;
 use rrun::engine::bundle::{self, Bundle, Surroundings};
 use rrun::engine::state::Claim;
-use rrun::facts::Kernel;
+use rrun::facts::{Kernel, bundle_config};
+use rrun::say::plain::plain;
 use rrun::say::setup;
 use rrun::sys::process::exit_now;
 
@@ -59,7 +59,7 @@ fn start() -> i32 {
         Verb::Spec(spec) => write_spec(spec),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", plain(&error));
         1
     })
 }
@@ -71,12 +71,9 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
         .bundle
         .canonicalize()
         .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
-    let config = oci::read(&directory.join("config.json"), kernel.last_capability)
+    let config = bundle_config::read(&directory.join("config.json"), kernel.last_capability)
         .map_err(|e| format!("cannot read the config: {e}"))?;
-    if !config.unknown_capabilities.is_empty() {
-        let unknown = config.unknown_capabilities.join(" ");
-        eprintln!("warning: ignoring unknown or unavailable capabilities: [{unknown}]");
-    }
+    config.warnings.iter().for_each(|warning| warn(&warning.to_string()));
     let bundle = Bundle::new(directory, config.spec);
     // An id cannot begin with a dot.
     let surroundings = Surroundings {
@@ -89,7 +86,10 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
     let claim = Claim::new(root, &id, &bundle.directory).map_err(|e| e.to_string())?;
     match bundle::run(&bundle, &plan, id.as_str()) {
         Ok(ended) => {
-            ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            ended.warnings.iter().for_each(|warning| warn(warning));
+            if let Some(why) = setup::killed_by_limit(&plan, ended.status) {
+                warn(&why);
+            }
             drop(claim);
             // Here, so that what is left goes with the process: to free it piece by piece, on
             // pages that are shared with the child, costs more than to end.
@@ -104,6 +104,10 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
             None => Err(setup::failure(&plan, &error).one_line()),
         },
     }
+}
+
+fn warn(warning: &str) {
+    eprintln!("warning: {}", plain(warning));
 }
 
 fn write_spec(spec: &Spec) -> Result<i32, String> {

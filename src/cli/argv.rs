@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command};
 
 use super::argv_error::ArgvError;
+use crate::config::nearest::nearest;
 
 /// A command line, split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +115,7 @@ fn wish(rest: &[String], root: &Command) -> Result<Wish, ArgvError> {
     match root.find_subcommand(first) {
         Some(command) => descend(command, vec![command.get_name().into()], after),
         None => {
-            let missing = || ArgvError::UnknownCommand { path: String::new(), word: "run".into() };
+            let missing = || unknown((root, &[]), "run");
             let run = root.find_subcommand("run").ok_or_else(missing)?;
             Walk::new(run, vec!["run".into()], Named::ByImage).split(rest)
         }
@@ -123,10 +124,17 @@ fn wish(rest: &[String], root: &Command) -> Result<Wish, ArgvError> {
 
 /// `rrun help volume rm`
 fn help(words: &[String], root: &Command) -> Result<Wish, ArgvError> {
-    let mut command = root;
-    let mut path = Vec::new();
+    help_below(root, Vec::new(), words)
+}
+
+/// The help of a command below `command`, which has the path `path`.
+fn help_below(
+    mut command: &Command,
+    mut path: Vec<String>,
+    words: &[String],
+) -> Result<Wish, ArgvError> {
     for word in words {
-        command = command.find_subcommand(word).ok_or_else(|| unknown(&path, word))?;
+        command = command.find_subcommand(word).ok_or_else(|| unknown((command, &path), word))?;
         path.push(command.get_name().to_owned());
     }
     Ok(Wish::Help(path))
@@ -140,19 +148,23 @@ fn descend(command: &Command, mut path: Vec<String>, rest: &[String]) -> Result<
     match rest.split_first() {
         None => Ok(Wish::Help(path)),
         Some((word, _)) if word == "--help" || word == "-h" => Ok(Wish::Help(path)),
+        Some((word, after)) if word == "help" => help_below(command, path, after),
         Some((word, _)) if word.starts_with('-') => {
             Err(ArgvError::UnknownFlag { path: path.join(" "), flag: word.clone(), near: None })
         }
         Some((word, after)) => {
-            let below = command.find_subcommand(word).ok_or_else(|| unknown(&path, word))?;
+            let below =
+                command.find_subcommand(word).ok_or_else(|| unknown((command, &path), word))?;
             path.push(below.get_name().to_owned());
             descend(below, path, after)
         }
     }
 }
 
-fn unknown(path: &[String], word: &str) -> ArgvError {
-    ArgvError::UnknownCommand { path: path.join(" "), word: word.into() }
+fn unknown((group, path): (&Command, &[String]), word: &str) -> ArgvError {
+    let known = group.get_subcommands().map(Command::get_name);
+    let near = nearest(word, known).map(|near| [path, &[near.to_owned()]].concat().join(" "));
+    ArgvError::UnknownCommand { path: path.join(" "), word: word.into(), near }
 }
 
 /// The way through the options of one command.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::Arg;
 
+use super::absent;
 use crate::config::nearest::nearest;
 use crate::say::failure::{Failure, Status};
 
@@ -72,6 +73,8 @@ pub enum ArgvError {
         path: String,
         /// The word.
         word: String,
+        /// The command that was probably meant, with its path.
+        near: Option<String>,
     },
     /// Too few or too many words.
     #[error("'rrun {path}' {wanted}")]
@@ -118,6 +121,12 @@ impl ArgvError {
             Self::UnknownFlag { path, .. }
             | Self::UnknownShorthand { path, .. }
             | Self::Words { path, .. } => Some(format!("see 'rrun {path} --help'")),
+            Self::UnknownCommand { near: Some(near), .. } => {
+                Some(format!("did you mean `rrun {near}`?"))
+            }
+            Self::UnknownCommand { word, .. } if absent::instead(word).is_some() => {
+                absent::instead(word).map(str::to_owned)
+            }
             Self::UnknownCommand { path, .. } if path.is_empty() => {
                 Some("see 'rrun --help'".into())
             }

@@ -9,10 +9,10 @@ use clap::{Arg, ArgAction, FromArgMatches, Subcommand};
 
 use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
-use super::run_args::{Caller, Extra, RunArgs};
+use super::run_args::{Caller, Extra, RunArgs, Unnamed, number_words};
 use super::{
-    Context, Outcome, attach, container, create, explain, image, images, import, inspect, kill,
-    load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
+    Context, Outcome, absent, attach, container, create, explain, image, images, import, inspect,
+    kill, load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
 };
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
@@ -75,10 +75,10 @@ fn serve(argv: impl Iterator<Item = OsString>, out: &Output) -> Outcome {
             out.line(concat!("rrun version ", env!("CARGO_PKG_VERSION"))).map_err(told)?;
         }
         Wish::Run(call) => {
-            let near_command = near_command(&call, &root);
+            let word = unnamed(&call, &root);
             let command = parse(root, &call)?;
             let store = StorePlace { option: line.root };
-            return carry_out(command, &store, near_command);
+            return carry_out(command, &store, word);
         }
     }
     Ok(0)
@@ -149,11 +149,15 @@ fn help(root: clap::Command, path: &[String]) -> String {
     if std::io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() }
 }
 
-/// The command that a first word was probably meant to be which was taken for an image.
-fn near_command(call: &Call, root: &clap::Command) -> Option<String> {
+/// What a first word may be which was taken for an image.
+fn unnamed(call: &Call, root: &clap::Command) -> Option<Unnamed> {
     let after = call.words.iter().position(|word| word == "--")? + 1;
     let image = call.words.get(after).filter(|_| call.named == Named::ByImage)?;
-    nearest(image, root.get_subcommands().map(clap::Command::get_name)).map(str::to_owned)
+    if let Some(instead) = absent::instead(image) {
+        return Some(Unnamed::Absent(instead));
+    }
+    let commands = root.get_subcommands().map(clap::Command::get_name);
+    nearest(image, commands).map(|near| Unnamed::Near(near.to_owned()))
 }
 
 fn parse(mut root: clap::Command, call: &Call) -> Result<Command, Failure> {
@@ -184,7 +188,10 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
     let arg = command.and_then(|c| c.get_arguments().find(|arg| arg.get_long() == long));
     let flag = arg.map_or(flag.to_owned(), flag_name);
     let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
-        (Some(source), _) => source.to_string(),
+        (Some(source), _) => match source.downcast_ref::<std::num::ParseIntError>() {
+            Some(error) => number_words(value, error),
+            None => source.to_string(),
+        },
         (None, Some(ContextValue::Strings(known))) => {
             format!("must be one of {}", known.join(", "))
         }
@@ -193,14 +200,14 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
     failed(&format!("invalid argument {value:?} for {flag:?} flag: {reason}"))
 }
 
-fn carry_out(command: Command, place: &StorePlace, near_command: Option<String>) -> Outcome {
+fn carry_out(command: Command, place: &StorePlace, word: Option<Unnamed>) -> Outcome {
     use container::ContainerCommand as C;
     use image::ImageCommand as I;
     let cx = || place.open();
     match command {
         Command::Run(cmd) | Command::Container(C::Run(cmd)) => {
             let (options, extra) = container_options(cmd.container)?;
-            let extra = Extra { trace: cmd.trace, near_command, ..extra };
+            let extra = Extra { trace: cmd.trace, word, ..extra };
             run::run(options, &extra, &place.open_for_container()?)
         }
         Command::Create(cmd) | Command::Container(C::Create(cmd)) => {
@@ -299,11 +306,11 @@ fn hint(path: &Path, error: &StoreError) -> Option<String> {
             Some(format!("if you trust what is in it: chmod go-w {}", path.display()))
         }
         StoreError::Io { source, .. }
-            if matches!(
-                source.kind(),
-                K::NotADirectory | K::NotFound | K::PermissionDenied | K::ReadOnlyFilesystem
-            ) =>
+            if matches!(source.kind(), K::NotADirectory | K::NotFound | K::PermissionDenied) =>
         {
+            Some("name another directory with --root DIR or RRUN_ROOT".into())
+        }
+        StoreError::ReadOnly { .. } => {
             Some("name another directory with --root DIR or RRUN_ROOT".into())
         }
         _ => None,

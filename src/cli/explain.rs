@@ -1,7 +1,8 @@
 //! `rrun explain`: the plan of a container that is not made.
 
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome};
+use super::{Context, Outcome, near};
+use crate::container::ContainerError;
 use crate::container::draft::{Sources, draft};
 use crate::container::failure::not_started;
 use crate::container::options::RunOptions;
@@ -9,6 +10,7 @@ use crate::container::plan::plan;
 use crate::container::record::ContainerState;
 use crate::container::store::{Container, ContainerStore};
 use crate::engine::terminal;
+use crate::image::ImageError;
 use crate::say::failure::Failure;
 use crate::say::steps::Steps;
 use crate::say::{explain, paint};
@@ -44,7 +46,16 @@ pub fn run(
     cx: &Context,
 ) -> Outcome {
     let wanted = format!("explain a container of {}", options.image);
-    let failed = |error| not_started(&wanted, &error);
+    let image = options.image.clone();
+    let failed = |error: ContainerError| {
+        let failure = not_started(&wanted, &error);
+        match &error {
+            ContainerError::NoImage(_) | ContainerError::Image(ImageError::Reference(_)) => {
+                near::no_image(failure, &image, extra, cx)
+            }
+            _ => failure,
+        }
+    };
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let draft = draft(&cx.store, options, sources).map_err(failed)?;
     let containers = ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;

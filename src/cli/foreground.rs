@@ -94,6 +94,9 @@ pub fn watch(
         cx.out.failure(also);
     }
     let status = outcome.map_err(|error| setup::failure(&plan, &error))?;
+    if let Some(why) = setup::killed_by_limit(&plan, status) {
+        cx.out.warning(why);
+    }
     removed.map(|()| status)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::path::Path;
 
 use super::load::{LimitArgs, warn_left_out};
 use super::{Context, Outcome};
@@ -9,6 +10,7 @@ use crate::image::import::{Import, Platform};
 use crate::image::{ImageConfig, ImageStore, Reference, change};
 use crate::say::failure::Failure;
 use crate::say::progress::{Progress, Show};
+use crate::say::setup::how_far;
 
 /// Make an image from the archive of a root file system
 ///
@@ -63,7 +65,9 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let wanted = Import { config, comment, platform, reference, created };
     let input = open(&cmd.source)?;
     let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
-    let imported = store.import(input, &wanted, &cmd.limits.limits()).map_err(|e| failed(&e))?;
+    let imported = store
+        .import(input, &wanted, &cmd.limits.limits())
+        .map_err(|e| failed(&e).perhaps(e.hint()))?;
     warn_left_out(cx, &imported.left_out);
     cx.out.line(&imported.id).map_err(|e| failed(&e))?;
     Ok(0)
@@ -82,7 +86,10 @@ fn open(source: &str) -> Result<Progress<Box<dyn Read>>, Failure> {
         return Err(failed(&"rrun does not fetch from URLs")
             .hint(format!("curl -fsSL {source} | rrun import - NAME")));
     }
-    let file = File::open(source).map_err(|e| failed(&e))?;
+    let file = File::open(source).map_err(|e| {
+        let missing = e.kind() == io::ErrorKind::NotFound;
+        failed(&e).perhaps(missing.then(|| how_far(Path::new(source))).flatten())
+    })?;
     let seen = file.metadata().map_err(|e| failed(&e))?;
     if seen.is_dir() {
         return Err(failed(&"it is a directory, not an archive").hint(format!(

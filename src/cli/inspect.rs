@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::volume::shown::{Inspected, indented};
-use super::{Context, Outcome};
+use super::volume::shown::Inspected;
+use super::{Context, Outcome, near};
 use crate::config::name::VolumeName;
 use crate::container::ContainerError;
 use crate::container::inspect::inspect;
@@ -11,7 +11,7 @@ use crate::container::store::ContainerStore;
 use crate::image::ImageStore;
 use crate::image::inspect::Inspect;
 use crate::say::failure::Failure;
-use crate::say::template::Template;
+use crate::say::objects::render;
 use crate::volume::VolumeError;
 use crate::volume::store::VolumeStore;
 
@@ -47,6 +47,16 @@ enum Kind {
     Volume,
 }
 
+impl Kind {
+    fn for_hints(self) -> near::Kind {
+        match self {
+            Kind::Container => near::Kind::Container,
+            Kind::Image => near::Kind::Image,
+            Kind::Volume => near::Kind::Volume,
+        }
+    }
+}
+
 /// Shows objects of any kind.
 pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     match cmd.kind {
@@ -71,11 +81,11 @@ fn show(cmd: &OneKind, kinds: &[Kind], cx: &Context) -> Outcome {
     for name in &cmd.names {
         match look(name, kinds, cx) {
             Ok(Some(object)) => found.push(object),
-            Ok(None) => failures.push(missing(name, kinds)),
+            Ok(None) => failures.push(missing(name, kinds, cx)),
             Err(failure) => failures.push(failure),
         }
     }
-    let text = render(&cmd.format, &found)?;
+    let text = render(&cmd.format, &found).map_err(|e| Failure::new("show what was found", e))?;
     cx.out.text(&text).map_err(|e| Failure::new("write the result", e))?;
     for failure in &failures {
         cx.out.failure(failure);
@@ -83,14 +93,16 @@ fn show(cmd: &OneKind, kinds: &[Kind], cx: &Context) -> Outcome {
     Ok(u8::from(!failures.is_empty()))
 }
 
-fn missing(name: &str, kinds: &[Kind]) -> Failure {
+fn missing(name: &str, kinds: &[Kind], cx: &Context) -> Failure {
     let cause = match kinds {
         [Kind::Container] => format!("No such container: {name}"),
         [Kind::Image] => format!("No such image: {name}"),
         [Kind::Volume] => format!("get {name}: no such volume"),
         _ => format!("Error: No such object: {name}"),
     };
-    Failure::new(format!("inspect {name}"), cause)
+    let failure = Failure::new(format!("inspect {name}"), cause);
+    let kinds: Vec<near::Kind> = kinds.iter().map(|kind| kind.for_hints()).collect();
+    failure.perhaps(near::hint(name, &kinds, cx))
 }
 
 /// The first object of this name.
@@ -135,24 +147,5 @@ fn volume(name: &str, cx: &Context) -> Result<Option<Value>, String> {
         }
         Err(VolumeError::Missing(_)) => Ok(None),
         Err(e) => Err(e.to_string()),
-    }
-}
-
-fn render(format: &str, found: &[Value]) -> Result<String, Failure> {
-    let wanted = "show what was found";
-    let failed = |e: serde_json::Error| Failure::new(wanted, e);
-    match format {
-        "" => indented(&found).map(|text| text + "\n").map_err(failed),
-        "json" => serde_json::to_string(found).map(|text| text + "\n").map_err(failed),
-        template => {
-            let template = Template::parse(template).map_err(|e| Failure::new(wanted, e))?;
-            // Docker's answer to a template without an object is an empty line.
-            let mut text = String::from(if found.is_empty() { "\n" } else { "" });
-            for object in found {
-                text += &template.render(object).map_err(|e| Failure::new(wanted, e))?;
-                text.push('\n');
-            }
-            Ok(text)
-        }
     }
 }

@@ -12,6 +12,7 @@ use crate::image::store::Published;
 use crate::image::{ImageStore, Limits};
 use crate::say::failure::Failure;
 use crate::say::progress::{Progress, Show};
+use crate::say::setup::how_far;
 
 /// Load images that other tools saved
 ///
@@ -55,14 +56,15 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let failed = |cause: &dyn std::fmt::Display| Failure::new(wanted.as_str(), cause);
     let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
     let loaded = match &cmd.input {
-        Some(path) => from_path(&store, path, cmd).map_err(|e| failed(&e))?,
+        Some(path) => from_path(&store, path, cmd)
+            .map_err(|e| failed(&e).perhaps(missing(path, &e).or_else(|| e.hint())))?,
         None if io::stdin().is_terminal() => {
             return Err(failed(&"requested load from stdin, but stdin is empty")
                 .hint("rrun load -i FILE, or rrun load < FILE"));
         }
         None => store
             .load(Progress::over(io::stdin(), shown(cmd, Show::Bytes(LABEL))), &cmd.limits.limits())
-            .map_err(|e| failed(&e))?,
+            .map_err(|e| failed(&e).perhaps(e.hint()))?,
     };
     warn_left_out(cx, &loaded.left_out);
     for image in &loaded.images {
@@ -83,11 +85,18 @@ fn from_path(store: &ImageStore, path: &Path, cmd: &Cmd) -> Result<Loaded, LoadE
     if path.is_dir() {
         return store.load_directory(path, &cmd.limits.limits());
     }
-    let read = |source| LoadError::Read { path: path.display().to_string(), source };
-    let file = File::open(path).map_err(read)?;
-    let length = file.metadata().map_err(read)?.len();
+    let file = File::open(path).map_err(|source| LoadError::Open { source })?;
+    let length = file.metadata().map_err(|source| LoadError::Open { source })?.len();
     let input = Progress::over(file, shown(cmd, Show::Share(LABEL, length)));
     store.load(input, &cmd.limits.limits())
+}
+
+/// How far the path of a file exists that is not there.
+fn missing(path: &Path, error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::Open { source } if source.kind() == io::ErrorKind::NotFound => how_far(path),
+        _ => None,
+    }
 }
 
 /// What Docker says about a loaded image.

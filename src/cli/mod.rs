@@ -4,6 +4,7 @@
 //! argv (which command, which options) ──▶ dispatch (clap's types) ──▶ the command
 //! ```
 
+pub mod absent;
 pub mod argv;
 pub mod argv_error;
 pub mod attach;
@@ -22,10 +23,12 @@ pub mod import;
 pub mod inspect;
 pub mod kill;
 pub mod load;
+pub mod near;
 pub mod pause;
 pub mod ps;
 pub mod rename;
 pub mod restart;
+pub mod rights;
 pub mod rm;
 pub mod rmi;
 pub mod run;

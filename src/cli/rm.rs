@@ -1,6 +1,6 @@
 //! `rrun rm`, also `rrun container rm`.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, near};
 use crate::container::ContainerError;
 use crate::container::remove::{Force, WithVolumes, remove};
 use crate::container::store::ContainerStore;
@@ -35,7 +35,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
             Ok(container) => container,
             Err(ContainerError::Missing(_)) if cmd.force => continue,
             Err(e) => {
-                cx.out.failure(&failure(text, &e));
+                cx.out.failure(&failure(text, &e, cx));
                 status = 1;
                 continue;
             }
@@ -46,7 +46,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
                 cx.out.line(text).map_err(|e| Failure::new("write the result", e))?;
             }
             Err(e) => {
-                cx.out.failure(&failure(text, &e));
+                cx.out.failure(&failure(text, &e, cx));
                 status = 1;
             }
         }
@@ -54,9 +54,12 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     Ok(status)
 }
 
-fn failure(text: &str, error: &ContainerError) -> Failure {
-    let mut failure = Failure::new(format!("remove {text}"), error);
+fn failure(text: &str, error: &ContainerError, cx: &Context) -> Failure {
+    let mut failure = Failure::new(format!("remove container {text:?}"), error);
     match error {
+        ContainerError::Missing(_) => {
+            failure.hint = near::hint(text, &[near::Kind::Container], cx);
+        }
         ContainerError::Running(_) => {
             failure.hint = Some(format!("rrun rm -f {text} kills it first"));
         }

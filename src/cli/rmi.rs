@@ -1,6 +1,6 @@
 //! `rrun rmi`.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, near};
 use crate::container::ContainerError;
 use crate::container::record::Status;
 use crate::container::store::{Container, ContainerStore};
@@ -36,7 +36,8 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
             Ok(removed) => removed,
             Err(e) => {
                 let missing = matches!(e, ImageError::NotFound(_));
-                cx.out.failure(&failed(&e));
+                let hint = missing.then(|| near::hint(name, &[near::Kind::Image], cx)).flatten();
+                cx.out.failure(&failed(&e).perhaps(hint));
                 status |= u8::from(!(missing && cmd.force));
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome, attached, background};
+use super::{Context, Outcome, attached, background, near, rights};
 use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
@@ -11,6 +11,7 @@ use crate::container::options::RunOptions;
 use crate::container::restart::RestartPolicy;
 use crate::container::streams::Stdin;
 use crate::container::supervisor::FirstGuest;
+use crate::image::ImageError;
 use crate::say::failure::Failure;
 
 /// Run a command in a new container
@@ -29,6 +30,7 @@ pub struct Cmd {
 
 /// Creates the container and starts it.
 pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
+    rights::require(&format!("run a container of {}", options.image))?;
     if !options.detached {
         foreground::refuse_without_terminal(&options)?;
     }
@@ -86,11 +88,12 @@ impl Way {
 /// The container, made; warnings are told, the id is written where it was asked for.
 pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Created, Failure> {
     let wanted = format!("create a container of {}", options.image);
+    let image = options.image.clone();
     let failed = |error: ContainerError| {
         let failure = not_started(&wanted, &error);
-        match (&extra.near_command, &error) {
-            (Some(command), ContainerError::NoImage(_)) => {
-                failure.hint(format!("did you mean the command `rrun {command}`?"))
+        match &error {
+            ContainerError::NoImage(_) | ContainerError::Image(ImageError::Reference(_)) => {
+                near::no_image(failure, &image, extra, cx)
             }
             _ => failure,
         }

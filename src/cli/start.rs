@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::life::detach_keys;
-use super::{Context, Outcome, attached, background};
+use super::{Context, Outcome, attached, background, near, rights};
 use crate::container::ContainerError;
 use crate::container::attach::keys::Keys;
 use crate::container::failure::not_started;
@@ -36,6 +36,7 @@ pub struct Cmd {
 
 /// Runs the command.
 pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
+    rights::require(&format!("start {}", cmd.containers.join(" "))).map_err(plain)?;
     let keys = detach_keys(cmd.detach_keys.as_deref())?;
     let attached = cmd.attach || cmd.interactive;
     match cmd.containers.as_slice() {
@@ -89,7 +90,9 @@ fn failed(text: &str, error: &ContainerError) -> Failure {
 
 fn find(text: &str, cx: &Context) -> Result<Container, Failure> {
     let containers = ContainerStore::open(&cx.store).map_err(|e| failed(text, &e.into()))?;
-    containers.find(text).map_err(|e| failed(text, &e))
+    containers
+        .find(text)
+        .map_err(|e| failed(text, &e).perhaps(near::hint(text, &[near::Kind::Container], cx)))
 }
 
 /// The container's lock; `None` if it runs already.

@@ -1,7 +1,7 @@
 //! `rrun tag`.
 
-use super::{Context, Outcome};
-use crate::image::{ImageStore, Reference};
+use super::{Context, Outcome, near};
+use crate::image::{ImageError, ImageStore, Reference};
 use crate::say::failure::Failure;
 
 /// Give an image one more name
@@ -25,6 +25,11 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
         return Err(failed(&"refusing to create a tag with a digest reference"));
     }
     let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
-    store.tag(&cmd.source, &target.with_default_tag()).map_err(|e| failed(&e))?;
+    store.tag(&cmd.source, &target.with_default_tag()).map_err(|e| match e {
+        ImageError::NotFound(_) => {
+            failed(&e).perhaps(near::hint(&cmd.source, &[near::Kind::Image], cx))
+        }
+        e => failed(&e),
+    })?;
     Ok(0)
 }

@@ -10,6 +10,8 @@ use std::fmt;
 use caps::Capability;
 use serde_json::Value;
 
+use super::nearest::nearest;
+
 /// A text that is no capability. The words are Docker's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CapabilityError {
@@ -19,6 +21,16 @@ pub enum CapabilityError {
     /// A name of `--cap-drop` that no kernel knows.
     #[error("invalid CapDrop: unknown capability: \"{0}\"")]
     Drop(String),
+}
+
+impl CapabilityError {
+    /// The capability that was probably meant, as it is typed: `NETADMIN` is `NET_ADMIN`.
+    pub fn near(&self) -> Option<String> {
+        let (Self::Add(name) | Self::Drop(name)) = self;
+        let bare = |name: &str| name.trim_start_matches("CAP_").to_owned();
+        let known: Vec<String> = caps::all().iter().map(|known| bare(&known.to_string())).collect();
+        nearest(&bare(name), known.iter().map(String::as_str)).map(str::to_owned)
+    }
 }
 
 /// What Docker gives a container that asks for nothing: 14 capabilities.
@@ -227,12 +239,6 @@ fn is_known(name: &str, last_cap: u8) -> bool {
     by_name(name).is_some_and(|capability| capability.index() <= last_cap)
 }
 
-/// The warning for what [`filter_unknown`] took out; `None` if that was nothing.
-pub fn ignored_warning(ignored: &[String]) -> Option<String> {
-    (!ignored.is_empty())
-        .then(|| format!("ignoring unknown or unavailable capabilities: [{}]", ignored.join(" ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,10 +327,6 @@ mod tests {
         let ignored = filter_unknown(&mut config, 37);
         assert_eq!(ignored, ["CAP_BPF", "CAP_FUTURE"]);
         assert_eq!(
-            ignored_warning(&ignored).as_deref(),
-            Some("ignoring unknown or unavailable capabilities: [CAP_BPF CAP_FUTURE]")
-        );
-        assert_eq!(
             config["process"]["capabilities"],
             serde_json::json!({"bounding": ["CAP_CHOWN"], "effective": ["CAP_KILL"],
                 "ambient": [7], "inheritable": null})
@@ -334,7 +336,6 @@ mod tests {
             assert!(filter_unknown(&mut other, LAST).is_empty());
             assert_eq!(other, before);
         }
-        assert_eq!(ignored_warning(&[]), None);
     }
 
     /// What is left after filtering is what oci-spec takes.

@@ -12,7 +12,6 @@ pub mod mount_option;
 pub mod name;
 pub mod nearest;
 pub mod oci;
-pub mod passwd;
 pub mod path;
 pub mod propagation;
 #[cfg(feature = "containers")]

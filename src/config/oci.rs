@@ -1,31 +1,14 @@
-//! Reading an OCI config: JSON → [`Spec`], with what is wrong said plainly.
+//! An OCI config: JSON → [`Spec`], with what is wrong said plainly.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Mount, Spec};
 
-/// The largest config that is read. Docker's are 20 KB; 5,000 mounts are 1 MB.
-const CONFIG_LIMIT_BYTES: u64 = 64 << 20;
+use super::mount_option::MountOptions;
 
-/// What can be wrong with a config file.
+/// What can be wrong with a config.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It cannot be read.
-    #[error("open({path:?}): {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The kernel's answer.
-        source: std::io::Error,
-    },
-    /// It is larger than any config.
-    #[error("{path:?} is larger than {CONFIG_LIMIT_BYTES} bytes, which is no config")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
     /// It is no JSON, or not a config's.
     #[error("{path:?}: {source}")]
     Malformed {
@@ -49,22 +32,34 @@ pub enum ConfigError {
 pub struct Config {
     /// The config.
     pub spec: Spec,
-    /// Capabilities that are unknown here, in the config's words.
-    pub unknown_capabilities: Vec<String>,
+    /// What is not as it should be, and no reason to refuse it.
+    pub warnings: Vec<ConfigWarning>,
 }
 
-/// Reads the config at `path`.
-pub fn read(path: &Path, last_capability: u8) -> Result<Config, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    // Room for all of it, so that one read(2) takes it.
-    let length = file.metadata().map_err(unreadable)?.len().min(CONFIG_LIMIT_BYTES);
-    let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(CONFIG_LIMIT_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > CONFIG_LIMIT_BYTES {
-        return Err(ConfigError::TooLarge { path: path.into() });
-    }
-    parse(path, &text, last_capability)
+/// What is not as it should be in a config, and no reason to refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigWarning {
+    /// Capabilities that are unknown here, in the config's words.
+    #[error("ignoring unknown or unavailable capabilities: [{}]", .0.join(" "))]
+    Capabilities(Vec<String>),
+    /// A word that means nothing to a bind, which has no file system to ask.
+    #[error("ignoring the unknown option {word:?} of the bind on {target:?} (/mounts/{index})")]
+    BindOption {
+        /// Which mount.
+        index: usize,
+        /// Where it goes.
+        target: PathBuf,
+        /// The word.
+        word: String,
+    },
+    /// A place that is counted from `/`, as in the specification's first versions.
+    #[error("the destination {target:?} of /mounts/{index} is relative; it is counted from /")]
+    RelativeDestination {
+        /// Which mount.
+        index: usize,
+        /// Its destination.
+        target: PathBuf,
+    },
 }
 
 /// Reads a config from `text`; `path` is where it came from.
@@ -72,7 +67,7 @@ pub fn parse(path: &Path, text: &[u8], last_capability: u8) -> Result<Config, Co
     let malformed = |source| ConfigError::Malformed { path: path.into(), source };
     // oci-spec refuses a config for one capability that it does not know, where the
     // specification wants a warning. So a config is read as JSON again only if it was refused.
-    let (spec, unknown_capabilities) = match serde_json::from_slice::<Spec>(text) {
+    let (spec, unknown) = match serde_json::from_slice::<Spec>(text) {
         Ok(spec) => (spec, Vec::new()),
         Err(refusal) => {
             let mut value: serde_json::Value = serde_json::from_slice(text).map_err(malformed)?;
@@ -87,5 +82,63 @@ pub fn parse(path: &Path, text: &[u8], last_capability: u8) -> Result<Config, Co
         let version = spec.version().clone();
         return Err(ConfigError::Version { path: path.into(), version });
     }
-    Ok(Config { spec, unknown_capabilities })
+    let mut warnings = Vec::new();
+    if !unknown.is_empty() {
+        warnings.push(ConfigWarning::Capabilities(unknown));
+    }
+    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
+        look_at_mount(index, mount, &mut warnings);
+    }
+    Ok(Config { spec, warnings })
+}
+
+/// Of mount(2) and for file systems; other runtimes take them for a bind, too, and so do we.
+const WITHOUT_MEANING: [&str; 5] = ["sync", "dirsync", "lazytime", "mand", "remount"];
+
+fn look_at_mount(index: usize, mount: &Mount, warnings: &mut Vec<ConfigWarning>) {
+    let target = mount.destination();
+    if target.is_relative() {
+        warnings.push(ConfigWarning::RelativeDestination { index, target: target.clone() });
+    }
+    let Some(words) = mount.options() else { return };
+    if mount.typ().as_deref() != Some("bind") && !words.iter().any(|w| w == "bind" || w == "rbind")
+    {
+        return;
+    }
+    // What has a value is data that engines add to binds and tmpfs alike (`mode=755`).
+    let unknown = MountOptions::parse(words.iter().map(String::as_str)).data.into_iter();
+    let unknown = unknown.filter(|word| word.value.is_none());
+    for word in unknown.filter(|word| !WITHOUT_MEANING.contains(&word.key.as_str())) {
+        let target = target.clone();
+        warnings.push(ConfigWarning::BindOption { index, target, word: word.key });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What other runtimes pass over in silence is told, and what engines do send is not.
+    #[test]
+    fn warnings() {
+        let mount = |destination: &str, options: &[&str]| {
+            serde_json::json!({
+                "destination": destination, "type": "bind", "source": "/s", "options": options
+            })
+        };
+        let text = serde_json::json!({ "ociVersion": "1.0.2", "mounts": [
+            mount("/a", &["rbind", "ro", "rprivate", "mode=755", "size=1k", "sync"]),
+            mount("/b", &["bind", "readonly"]),
+            mount("c/d", &["bind"]),
+        ]});
+        let config = parse(Path::new("config.json"), text.to_string().as_bytes(), 40).unwrap();
+        let told: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "ignoring the unknown option \"readonly\" of the bind on \"/b\" (/mounts/1)",
+                "the destination \"c/d\" of /mounts/2 is relative; it is counted from /",
+            ]
+        );
+    }
 }

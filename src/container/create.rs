@@ -79,7 +79,7 @@ pub fn create(store: &Store, draft: &mut Draft) -> Result<Created, ContainerErro
 fn make_source(path: &Path) -> Result<(), ContainerError> {
     let failed = |e: std::io::Error| ContainerError::SourceNotMade {
         path: path.display().to_string(),
-        cause: crate::say::setup::words_of(
+        cause: crate::sys::errno::words(
             rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::IO),
         )
         .to_lowercase(),

@@ -17,7 +17,8 @@ use crate::config::path::RootPath;
 use crate::config::request::{
     BindRequest, CopyUp, MissingSource, MountKind, MountRequest, ReadOnly, VolumeRequest,
 };
-use crate::image::{Image, ImageStore};
+use crate::image::reference::ReferenceError;
+use crate::image::{Image, ImageError, ImageStore, Reference};
 use crate::store::{Durability, Lock, Store};
 use crate::volume::VolumeError;
 use crate::volume::create::NewVolume;
@@ -109,6 +110,11 @@ pub fn draft(
 
 fn find_image(store: &Store, name: &str) -> Result<Image, ContainerError> {
     ImageStore::open(store)?.find(name)?.ok_or_else(|| {
+        match Reference::parse(name) {
+            // As an id it was looked for already.
+            Ok(_) | Err(ReferenceError::LooksLikeId(_)) => {}
+            Err(e) => return ImageError::from(e).into(),
+        }
         let tagged = name.contains('@') || name.rsplit('/').next().unwrap_or(name).contains(':');
         ContainerError::NoImage(if tagged { name.into() } else { format!("{name}:latest") })
     })
@@ -185,7 +191,7 @@ impl Draft {
             (Wanted::Shared(mount), _) => Ok(mount),
             (wanted, Some(volume)) => self.volume(store, &wanted, &volume),
             (Wanted::Request(request), None) => self.other(store, &request, sources),
-            (Wanted::ImageVolume(_), None) => unreachable_volume(),
+            (Wanted::ImageVolume(_), None) => Err(ContainerError::NotAVolume),
         }
     }
 
@@ -254,7 +260,7 @@ impl Draft {
             None => {
                 new.labels.insert(ANONYMOUS_LABEL.into(), String::new());
                 let random = name::random_id()?;
-                VolumeName::parse(&random).map_err(|e| ContainerError::Option(e.to_string()))?
+                VolumeName::parse(&random)?
             }
         };
         new.name = Some(name.clone());
@@ -288,7 +294,7 @@ impl Draft {
                 let (reference, subpath) = (image.reference.clone(), image.subpath.clone());
                 Mounted::Image { reference, layers, subpath }
             }
-            MountKind::Volume(_) => return unreachable_volume(),
+            MountKind::Volume(_) => return Err(ContainerError::NotAVolume),
         };
         Ok(ResolvedMount {
             origin: request.flag.clone(),
@@ -322,10 +328,6 @@ impl Draft {
             Err(e) => Err(ContainerError::io("stat", path, e)),
         }
     }
-}
-
-fn unreachable_volume<T>() -> Result<T, ContainerError> {
-    Err(ContainerError::Option("a volume was taken for another mount".into()))
 }
 
 /// V4.03, V2.20, V2.21: a volume's driver and options are checked before anything is made.

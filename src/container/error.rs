@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
+use oci_spec::OciSpecError;
+
+use crate::config::capability::CapabilityError;
 use crate::config::mount_flag::MountFlagError;
+use crate::config::name::NameError;
+use crate::engine::spawn::SpawnError;
+use crate::facts::kernel::KernelTooOld;
 use crate::image::ImageError;
 use crate::store::StoreError;
 use crate::volume::VolumeError;
@@ -72,6 +78,9 @@ pub enum ContainerError {
     /// A group that the image does not know.
     #[error("unable to find group {0}: no matching entries in group file")]
     NoGroup(String),
+    /// An id that is none.
+    #[error("uids and gids must be in range 0-2147483647")]
+    IdRange,
     /// A working directory that is no absolute path.
     #[error("the working directory '{0}' is invalid, it needs to be an absolute path")]
     WorkingDirectory(String),
@@ -115,9 +124,30 @@ pub enum ContainerError {
         /// The kernel's answer.
         source: std::io::Error,
     },
-    /// An option that cannot be honoured.
-    #[error("{0}")]
-    Option(String),
+    /// The kernel is too old.
+    #[error(transparent)]
+    Kernel(#[from] KernelTooOld),
+    /// A name or id that was made for it, or that its record has, is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Capabilities that are none.
+    #[error(transparent)]
+    Capability(#[from] CapabilityError),
+    /// A part of an image whose files lie in several layers.
+    #[error("image-subpath needs an image of one layer, this one has {layers}")]
+    SubpathOfLayers {
+        /// How many layers it has.
+        layers: usize,
+    },
+    /// What was put together is no OCI config.
+    #[error("cannot write the container's config: {0}")]
+    Spec(#[from] OciSpecError),
+    /// The page that is shared with the child cannot be had.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// A volume was resolved to something else: a mistake of ours.
+    #[error("a volume was taken for another mount, which is a mistake in rrun")]
+    NotAVolume,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

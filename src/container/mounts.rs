@@ -134,8 +134,7 @@ fn noted(
         .typ(kind)
         .source(source)
         .options(options)
-        .build()
-        .map_err(|e| ContainerError::Option(e.to_string()))?;
+        .build()?;
     let note = MountNote { origin: Some(Origin::new(origin)), beneath: None };
     Ok(Noted { mount, note })
 }
@@ -166,9 +165,6 @@ fn image(layers: &[PathBuf]) -> (&'static str, PathBuf, Vec<String>) {
 fn one_layer(layers: &[PathBuf]) -> Result<PathBuf, ContainerError> {
     match layers {
         [layer] => Ok(layer.clone()),
-        _ => Err(ContainerError::Option(format!(
-            "image-subpath needs an image of one layer, this one has {}",
-            layers.len()
-        ))),
+        _ => Err(ContainerError::SubpathOfLayers { layers: layers.len() }),
     }
 }

@@ -139,11 +139,10 @@ pub fn invent(
     taken: &dyn Fn(&ContainerName) -> bool,
     id: &str,
 ) -> Result<ContainerName, ContainerError> {
-    let parse =
-        |name: &str| ContainerName::parse(name).map_err(|e| ContainerError::Option(e.to_string()));
     let draws = random::<{ 3 * TRIES }>()?;
-    let is_taken = |name: &str| parse(name).is_ok_and(|name| taken(&name));
-    parse(&generated(&draws, is_taken).unwrap_or_else(|| id[..12].into()))
+    let is_taken = |name: &str| ContainerName::parse(name).is_ok_and(|name| taken(&name));
+    let name = generated(&draws, is_taken).unwrap_or_else(|| id[..12].into());
+    Ok(ContainerName::parse(&name)?)
 }
 
 /// The first free name that three random bytes each give; after the first clash with a digit.

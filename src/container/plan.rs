@@ -23,7 +23,7 @@ pub fn plan(
     terminal_size: Option<(u16, u16)>,
 ) -> Result<(ContainerSpec, Plan), ContainerError> {
     let Container { record, directory, .. } = container;
-    let kernel = Kernel::probe().map_err(|e| ContainerError::Option(e.to_string()))?;
+    let kernel = Kernel::probe()?;
     let mut layers = record.layers.clone();
     let upper = directory.join("upper");
     // What the container itself wrote counts, once there is something.
@@ -41,7 +41,7 @@ pub fn plan(
     };
     let made = spec(record, &around)?;
     let facts = facts(&made.spec, kernel, &directory.join("rootfs"));
-    let id = ContainerId::parse(&record.id).map_err(|e| ContainerError::Option(e.to_string()))?;
+    let id = ContainerId::parse(&record.id)?;
     let cgroup = resources::cgroup(&made.spec, &facts.cgroups, CgroupPath::of_rrun(&id))
         .map_err(bundle::PlanError::from)?;
     let seccomp = resources::seccomp(&made.spec, &store.root().join("seccomp"))

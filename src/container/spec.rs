@@ -40,7 +40,7 @@ pub fn spec(
 ) -> Result<ContainerSpec, ContainerError> {
     let noted = mounts::all(record, around)?;
     let (mounts, notes) = noted.into_iter().map(|Noted { mount, note }| (mount, note)).unzip();
-    let spec = build(record, around, mounts).map_err(|e| ContainerError::Option(e.to_string()))?;
+    let spec = build(record, around, mounts)?;
     let path = |name: &str| HostPath::new(around.directory.join(name));
     let root = RootSource::Overlay(OverlayDirectories {
         lower: record.layers.iter().map(HostPath::new).collect(),
@@ -126,8 +126,7 @@ pub fn capability_set(limits: &Limits, last: u8) -> Result<CapabilitySet, Contai
     if limits.privileged {
         return Ok(all);
     }
-    capability::adjust(&limits.cap_add, &limits.cap_drop, all)
-        .map_err(|e| ContainerError::Option(e.to_string()))
+    Ok(capability::adjust(&limits.cap_add, &limits.cap_drop, all)?)
 }
 
 fn capabilities(limits: &Limits, last: u8) -> Result<CapabilitySet, OciSpecError> {

@@ -76,7 +76,7 @@ pub fn run(
         Ok(report) => report,
         Err(error) => {
             held_mounts::release(store, mounts);
-            return Err(ContainerError::Option(error.to_string()));
+            return Err(error.into());
         }
     };
     let mut one = Run { container, warnings: Vec::new(), guests: None };

@@ -82,7 +82,14 @@ impl ContainerStore {
     pub fn list(&self) -> Result<(Vec<Container>, Vec<ContainerError>), ContainerError> {
         let failed = |e| StoreError::io("getdents64", &self.directory, e);
         let (mut containers, mut broken) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+        let directory = match fs::read_dir(&self.directory) {
+            // Of a store that is read-only and never had a container.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok((containers, broken));
+            }
+            opened => opened.map_err(failed)?,
+        };
+        for entry in directory {
             let name = entry.map_err(failed)?.file_name();
             // What is being made or removed has a name with a dot before it.
             let Some(id) = name.to_str().filter(|id| !id.starts_with('.')) else { continue };

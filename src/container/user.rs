@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::error::ContainerError;
-use crate::config::passwd::{self, Group, User};
+use crate::facts::passwd::{self, Group, User};
 
 /// Ids, groups and home of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,7 @@ fn resolve(text: &str, users: &[User], groups: &[Group]) -> Result<Identity, Con
     };
     let user_text = if user_text.is_empty() { "0" } else { user_text };
     let no_user = || ContainerError::NoUser(user_text.into());
+    in_range(user_text)?;
     let known = match number(user_text) {
         Some(uid) => users.iter().find(|user| user.uid == uid),
         None => Some(users.iter().find(|user| user.name == user_text).ok_or_else(no_user)?),
@@ -62,7 +63,18 @@ fn resolve(text: &str, users: &[User], groups: &[Group]) -> Result<Identity, Con
     Ok(Identity { uid, gid, groups: supplementary, home: home.unwrap_or_else(|| "/".into()) })
 }
 
+/// The kernel has more ids, but takes the last for "as it is"; Docker stops at half of them.
+fn in_range(text: &str) -> Result<(), ContainerError> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match number(text) {
+        Some(..=0x7fff_ffff) => Ok(()),
+        _ if is_number => Err(ContainerError::IdRange),
+        _ => Ok(()),
+    }
+}
+
 fn group_id(text: &str, groups: &[Group]) -> Result<u32, ContainerError> {
+    in_range(text)?;
     if let Some(gid) = number(text) {
         return Ok(gid);
     }
@@ -73,6 +85,19 @@ fn group_id(text: &str, groups: &[Group]) -> Result<u32, ContainerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// No id that the kernel takes for "as it is", neither of a user nor of a group.
+    #[test]
+    fn ids_out_of_range() {
+        for text in
+            ["4294967295", "2147483648", "0:4294967295", "99999999999999999999", ":4294967295"]
+        {
+            let told = resolve(text, &[], &[]).map_err(|e| e.to_string()).err();
+            let want = "uids and gids must be in range 0-2147483647";
+            assert_eq!(told.as_deref(), Some(want), "{text}");
+        }
+        assert!(resolve("2147483647:2147483647", &[], &[]).is_ok());
+    }
 
     /// V12.05, CVE-2026-30892: the forms of `-u`, and those that are none.
     #[test]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::config::name::ContainerId;
+use crate::facts::file;
 
 /// Why an id cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +141,7 @@ fn remove(directory: &Path) {
 }
 
 fn free_if_stale(directory: &Path, id: &ContainerId) -> Result<(), StateError> {
-    let holder = fs::read(directory.join("holder.json"))
+    let holder = file::read(&directory.join("holder.json"), file::RECORD_LIMIT_BYTES)
         .ok()
         .and_then(|text| serde_json::from_slice::<Holder>(&text).ok());
     match holder {

@@ -3,9 +3,12 @@
 //! Facts are plain values, read once before a plan is compiled. A test can write its own, so a
 //! plan for another kernel needs no such kernel.
 
+pub mod bundle_config;
 pub mod cgroup;
+pub mod file;
 pub mod kernel;
 pub mod namespaces;
+pub mod passwd;
 pub mod sources;
 
 pub use cgroup::CgroupHost;

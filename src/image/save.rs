@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::digest::Digest;
 use super::reference::Reference;
 use super::store::{FULL_NAME, Image, ImageError, ImageStore, REF_NAME, canonical};
+use crate::facts::file;
 
 /// Why nothing was saved.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +123,7 @@ impl ImageStore {
 
     fn write_blob(&self, archive: &mut Writer<'_>, digest: &Digest) -> Result<(), SaveError> {
         let read = |source| SaveError::Read { digest: digest.clone(), source };
-        let blob = File::open(self.blob_path(digest)).map_err(read)?;
+        let blob = file::open(&self.blob_path(digest)).map_err(read)?;
         let size = blob.metadata().map_err(read)?.len();
         archive.header(&format!("blobs/sha256/{}", digest.hex()), tar::EntryType::Regular, size)?;
         // Both ends are files, so the kernel copies.

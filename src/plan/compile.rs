@@ -5,10 +5,13 @@ use super::compiler::Compiler;
 use super::error::CompileError;
 pub use super::input::{Input, Lifetime, MountNote, OverlayDirectories, RootSource, Stdio};
 use super::step::{Actor, Plan, Slot};
-use super::{cgroup, hooks, isolation, mounts, namespaces, process, root, settings, terminal};
+use super::{
+    cgroup, hooks, isolation, mounts, namespaces, process, root, settings, terminal, values,
+};
 
 /// Compiles a plan.
 pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
+    values::check(input)?;
     let mut plan = Builder::new();
     let given = match input.stdio {
         Stdio::Given => [(); 3].map(|()| plan.slot(super::SlotKind::Given)).to_vec(),

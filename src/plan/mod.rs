@@ -32,6 +32,7 @@ mod slot;
 pub mod source;
 pub mod step;
 pub mod terminal;
+mod values;
 
 #[cfg(test)]
 mod tests;

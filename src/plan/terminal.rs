@@ -63,7 +63,8 @@ pub(super) fn of_the_host(c: &mut Compiler<'_>) -> Result<(), CompileError> {
 fn open(c: &mut Compiler<'_>, devpts: Slot) -> Result<(Slot, Slot), CompileError> {
     let process = c.input.process()?;
     let (size, user) = (process.console_size(), process.user());
-    let size = size.map(|s| (clamp(s.height()), clamp(s.width())));
+    // `values` has seen that they fit.
+    let size = size.map(|s| (side(s.height()), side(s.width())));
     let line_ends = match c.input.stdio {
         Stdio::Inherited => LineEnds::Plain,
         Stdio::Given => LineEnds::Converted,
@@ -89,7 +90,7 @@ fn hand_over(c: &mut Compiler<'_>, master: Slot, peer: Slot) {
     );
 }
 
-fn clamp(length: u64) -> u16 {
+fn side(length: u64) -> u16 {
     u16::try_from(length).unwrap_or(u16::MAX)
 }
 

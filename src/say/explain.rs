@@ -7,9 +7,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::notes::notes;
 use super::paint::{Ink, Style, columns, wrapped};
+use super::plain::visible;
 use super::steps::{Placed, Steps, actor_word, placed};
 use crate::plan::step::{Actor, Op, Plan};
+
+/// More steps than are seen at once.
+const A_PAGE: usize = 40;
 
 /// The version of the JSON form; it is raised when a reader could break.
 const VERSION: u32 = 1;
@@ -18,20 +23,43 @@ const VERSION: u32 = 1;
 pub fn text(plan: &Plan, which: Steps, style: Style) -> String {
     let steps = placed(plan, which);
     let mut text = String::new();
-    let mut before = None;
-    for step in &steps {
-        text.push_str(&step.headings(before, style));
-        one_step(&mut text, step, plan.steps.len(), style);
+    let mut before: Option<&Placed<'_>> = None;
+    // The first step of those that share a reason, which is told once, after the last.
+    let mut first = 0;
+    for (at, step) in steps.iter().enumerate() {
+        let headings = step.headings(before, style);
+        if !headings.is_empty() || before.is_none_or(|b| b.step.because != step.step.because) {
+            first = at;
+        }
+        text.push_str(&headings);
+        call(&mut text, step, plan.steps.len(), style);
+        let goes_on = steps.get(at + 1).is_some_and(|next| {
+            next.step.because == step.step.because && next.headings(Some(step), style).is_empty()
+        });
+        if !goes_on {
+            reason(&mut text, &steps[first..=at], plan.steps.len(), style);
+        }
         before = Some(step);
     }
-    summary(&mut text, plan, steps.len());
+    summary(&mut text, plan, (steps.len(), which));
+    for note in notes(plan) {
+        for (at, line) in wrapped(&visible(&note), style.width.saturating_sub(6)).iter().enumerate()
+        {
+            let start = if at == 0 { "note:" } else { "     " };
+            let _ = writeln!(text, "{} {line}", style.ink(Ink::Heading, start));
+        }
+    }
     text
 }
 
-/// Two blanks, the number, two blanks, the actor, two blanks.
-fn one_step(text: &mut String, step: &Placed<'_>, total: usize, style: Style) {
+fn head(step: &Placed<'_>, total: usize) -> String {
     let digits = columns(&total.to_string()).max(3);
-    let head = format!("  {:>digits$}  {:<5}  ", step.index + 1, actor_word(step.actor()));
+    format!("  {:>digits$}  {:<5}  ", step.index + 1, actor_word(step.actor()))
+}
+
+/// Two blanks, the number, two blanks, the actor, two blanks.
+fn call(text: &mut String, step: &Placed<'_>, total: usize, style: Style) {
+    let head = head(step, total);
     let indent = columns(&head);
     let room = style.width.saturating_sub(indent + 4).max(20);
     let mut lines = step.call_lines(room + 4).into_iter();
@@ -40,17 +68,30 @@ fn one_step(text: &mut String, step: &Placed<'_>, total: usize, style: Style) {
     for line in lines {
         let _ = writeln!(text, "{:indent$}{line}", "");
     }
-    for line in wrapped(step.step.because, room) {
+}
+
+/// Why the steps are there that share this reason; `3–7:` before it if they are several.
+fn reason(text: &mut String, steps: &[Placed<'_>], total: usize, style: Style) {
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return };
+    let indent = columns(&head(first, total));
+    let because = match steps.len() {
+        1 => first.step.because.to_owned(),
+        _ => format!("{}–{}: {}", first.index + 1, last.index + 1, first.step.because),
+    };
+    for line in wrapped(&because, style.width.saturating_sub(indent + 4).max(20)) {
         let _ = writeln!(text, "{:indent$}    {}", "", style.ink(Ink::Quiet, &line));
     }
 }
 
-fn summary(text: &mut String, plan: &Plan, shown: usize) {
+fn summary(text: &mut String, plan: &Plan, (shown, which): (usize, Steps)) {
     let total = plan.steps.len();
     let host = plan.steps.iter().filter(|step| step.actor == Actor::Host).count();
     if shown == total {
         let _ =
             writeln!(text, "\n{total} steps: {host} by the host, {} by the child", total - host);
+        if which == Steps::All && total > A_PAGE {
+            let _ = writeln!(text, "--storage shows only those that make the mount tree");
+        }
     } else {
         let _ = writeln!(text, "\n{shown} of {total} steps: those that make the mount tree");
     }
@@ -59,7 +100,7 @@ fn summary(text: &mut String, plan: &Plan, shown: usize) {
 /// The plan for programs.
 pub fn json(plan: &Plan, which: Steps) -> Value {
     let steps: Vec<Value> = placed(plan, which).iter().map(step_json).collect();
-    json!({ "version": VERSION, "steps": steps, "slots": plan.slots })
+    json!({ "version": VERSION, "steps": steps, "slots": plan.slots, "notes": notes(plan) })
 }
 
 fn step_json(placed: &Placed<'_>) -> Value {

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use super::plain::plain;
+
 /// The exit status of a failure. It comes from the kind of failure, never from its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Status {
@@ -51,9 +53,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of a command other than `run` (status 1).
     pub fn new(wanted: impl Into<String>, cause: impl fmt::Display) -> Self {
+        let (wanted, cause) = (wanted.into(), cause.to_string());
         Self {
-            wanted: wanted.into(),
-            cause: cause.to_string(),
+            cause: without(&wanted, &cause).to_owned(),
+            wanted,
             kernel: None,
             hint: None,
             status: Status::Failed,
@@ -67,12 +70,25 @@ impl Failure {
         self
     }
 
+    /// The same failure with a hint, if there is one.
+    #[must_use]
+    pub fn perhaps(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
     /// The same failure with another exit status.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
         self.status = status;
         self
     }
+}
+
+/// Some of Docker's sentences begin with what was wanted: that is told once.
+fn without<'a>(wanted: &str, cause: &'a str) -> &'a str {
+    let bare = cause.strip_prefix("cannot ").unwrap_or(cause);
+    bare.strip_prefix(wanted).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(cause)
 }
 
 impl Failure {
@@ -84,13 +100,36 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.wanted, self.cause)?;
+        write!(f, "cannot {}: {}", plain(&self.wanted), plain(&self.cause))?;
         if let Some(words) = &self.kernel {
-            write!(f, "\n  kernel: {words}")?;
+            write!(f, "\n  kernel: {}", plain(words))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", plain(hint))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was wanted is told once, also where the cause begins with it.
+    #[test]
+    fn nothing_is_told_twice() {
+        let cases = [
+            (
+                "remove data",
+                "remove data: volume is in use",
+                "cannot remove data: volume is in use",
+            ),
+            ("remove x", "cannot remove x: it runs", "cannot remove x: it runs"),
+            ("remove x", "remove xy: it runs", "cannot remove x: remove xy: it runs"),
+            ("remove x", "remove x", "cannot remove x: remove x"),
+        ];
+        for (wanted, cause, want) in cases {
+            assert_eq!(Failure::new(wanted, cause).to_string(), want);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::plain::visible;
 use super::table;
 use super::template::{Row, Template, TemplateError};
 
@@ -39,13 +40,34 @@ pub fn render(columns: &Columns, format: &str, rows: &[Row]) -> Result<String, T
     if is_table {
         lines.push(template.render_header(&headers(columns))?);
     }
+    if is_table {
+        for row in rows {
+            lines.push(template.render_row(&visible_row(row))?);
+        }
+        return Ok(table::align(&lines));
+    }
     for row in rows {
         lines.push(template.render_row(row)?);
     }
-    if is_table {
-        return Ok(table::align(&lines));
-    }
     Ok(lines.into_iter().map(|line| line + "\n").collect())
+}
+
+/// A table is for people, and an image or a label may hold anything. Formats of the user's own are
+/// for programs, and get the text as it is.
+fn visible_row(row: &Row) -> Row {
+    let methods = row.methods.iter().map(|(name, value)| (*name, visible_value(value)));
+    Row { fields: visible_value(&row.fields), methods: methods.collect() }
+}
+
+fn visible_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(visible(text)),
+        Value::Array(list) => list.iter().map(visible_value).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| (key.clone(), visible_value(value))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 fn headers(columns: &Columns) -> Value {
@@ -116,6 +138,19 @@ mod tests {
         for (format, want) in cases {
             assert_eq!(render(&VOLUMES, format, &rows()).unwrap(), want, "{format:?}");
         }
+    }
+
+    /// A label must not colour the table; what a program asks for it gets as it is.
+    #[test]
+    fn control_characters() {
+        let row = Row {
+            fields: serde_json::json!({"Driver": "local", "Labels": "a=\u{1b}[2J", "Name": "x"}),
+            methods: vec![("Label", serde_json::json!({"a": "\u{1b}[2J"}))],
+        };
+        let shown = |format| render(&VOLUMES, format, std::slice::from_ref(&row)).unwrap();
+        assert_eq!(shown("table {{.Labels}}"), "LABELS\na=\\u{1b}[2J\n");
+        assert_eq!(shown("table {{.Label \"a\"}}"), "a\n\\u{1b}[2J\n");
+        assert_eq!(shown("{{.Labels}}"), "a=\u{1b}[2J\n");
     }
 
     /// A wrong template is an error with and without rows, a wrong field only with one.

@@ -8,9 +8,13 @@ pub mod failure;
 #[cfg(feature = "containers")]
 pub mod list;
 pub mod nearest;
+pub mod notes;
+#[cfg(feature = "containers")]
+pub mod objects;
 #[cfg(feature = "containers")]
 pub mod output;
 pub mod paint;
+pub mod plain;
 #[cfg(feature = "containers")]
 pub mod progress;
 pub mod setup;

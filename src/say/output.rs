@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::plain::plain;
+
 /// Standard output and error of a command.
 ///
 /// That a pipe is closed is no failure, as `head` expects: what nobody reads is dropped, and the
@@ -29,7 +31,7 @@ impl Output {
 
     /// Writes one warning to standard error. That nobody reads it is no failure.
     pub fn warning(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stderr().lock(), "warning: {text}");
+        let _ = writeln!(io::stderr().lock(), "warning: {}", plain(&text.to_string()));
     }
 
     /// Writes a failure that does not end the command (`volume rm a b`).

@@ -94,20 +94,6 @@ pub fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Characters that would move the cursor or colour the screen, made visible: names and paths of a
-/// config are anybody's.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// Breaks `text` into lines of at most `width` columns, after a space or a `|`.
 ///
 /// A word that is longer stays whole: half a path cannot be copied.
@@ -149,12 +135,6 @@ mod tests {
         for (text, width, want) in cases {
             assert_eq!(wrapped(text, width), want, "{text:?} in {width}");
         }
-    }
-
-    /// A volume's path must not be able to clear the screen.
-    #[test]
-    fn control_characters_are_shown() {
-        assert_eq!(visible("/a\x1b[2J\n"), "/a\\u{1b}[2J\\n");
     }
 
     /// Plain text carries no sequence at all.

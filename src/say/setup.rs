@@ -7,8 +7,10 @@ use rustix::io::Errno;
 use super::call::call;
 use super::failure::{Failure, Status};
 use crate::apply::report::StepFailure;
+use crate::config::cgroup::limits::CgroupWrite;
 use crate::engine::spawn::SpawnError;
 use crate::plan::step::{Op, Plan, Source};
+pub use crate::sys::errno::words as words_of;
 
 /// The failure in words.
 pub fn failure(plan: &Plan, error: &SpawnError) -> Failure {
@@ -18,7 +20,9 @@ pub fn failure(plan: &Plan, error: &SpawnError) -> Failure {
             let text = call(&plan.steps[*step].op);
             let how = how_it_ended(*wait_status);
             let cause = format!("step {} of {}: {text}: {how}", step + 1, plan.steps.len());
-            Failure::new(wanted(plan, *step), cause).status(Status::NotStarted)
+            Failure::new(wanted(plan, *step), cause)
+                .perhaps(too_small(plan, *step, *wait_status))
+                .status(Status::NotStarted)
         }
         SpawnError::Prepare { call, errno } => {
             Failure::new("start the container", format!("{call}: {}", words_of(*errno)))
@@ -30,17 +34,60 @@ pub fn failure(plan: &Plan, error: &SpawnError) -> Failure {
 fn how_it_ended(wait_status: i32) -> String {
     match wait_status & 0x7f {
         0 => format!("the child ended with status {}", wait_status >> 8 & 0xff),
-        signal => format!("the child was killed by signal {signal}"),
+        signal => format!("the child was killed by {}", signal_name(signal)),
     }
 }
 
-/// The kernel's name of an error, as strerror(3) has it.
-pub fn words_of(errno: Errno) -> String {
-    let text = std::io::Error::from(errno).to_string();
-    match text.find(" (os error") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
+fn signal_name(number: i32) -> String {
+    match nix::sys::signal::Signal::try_from(number) {
+        Ok(signal) => format!("{signal} ({number})"),
+        Err(_) => format!("signal {number}"),
     }
+}
+
+/// The limit that a child may have died of before its program was there.
+fn too_small(plan: &Plan, step: usize, wait_status: i32) -> Option<String> {
+    const KILL: i32 = 9;
+    let before = plan.steps[..=step].iter();
+    if wait_status & 0x7f == KILL {
+        let memory = before.clone().find_map(|step| match &step.op {
+            Op::WriteCgroup { limit, .. } => memory_limit(limit),
+            _ => None,
+        });
+        if let Some(value) = memory {
+            return Some(format!(
+                "its memory limit of {value} bytes is perhaps too small to be set up in"
+            ));
+        }
+    }
+    let limit = before.rev().find_map(|step| memory_rlimit(&step.op));
+    limit.map(|(name, soft)| format!("{name} of {soft} bytes leaves it no memory to start in"))
+}
+
+fn memory_limit(limit: &CgroupWrite) -> Option<&str> {
+    let file = limit.file.as_str();
+    let is_limit = matches!(file, "memory.max" | "memory.limit_in_bytes");
+    is_limit.then_some(limit.value.as_str()).filter(|value| value.parse::<u64>().is_ok())
+}
+
+/// A limit of a process's own memory in which hardly any program fits.
+fn memory_rlimit(op: &Op) -> Option<(&'static str, u64)> {
+    const HARDLY_ANY: u64 = 1 << 20;
+    match op {
+        Op::SetLimit {
+            name: name @ ("RLIMIT_AS" | "RLIMIT_DATA" | "RLIMIT_STACK"), soft, ..
+        } if *soft < HARDLY_ANY => Some((name, *soft)),
+        _ => None,
+    }
+}
+
+/// Why a program may have been killed before its first instruction, where `status` is what a shell
+/// would say: the kernel says nothing, and to execve it was a success.
+pub fn killed_by_limit(plan: &Plan, status: u8) -> Option<String> {
+    let signal = i32::from(status).checked_sub(128).filter(|signal| matches!(signal, 9 | 11))?;
+    let (name, soft) = plan.steps.iter().rev().find_map(|step| memory_rlimit(&step.op))?;
+    let signal = signal_name(signal);
+    Some(format!("killed by {signal}: {name} of {soft} bytes leaves it hardly any memory"))
 }
 
 fn wanted(plan: &Plan, step: usize) -> String {
@@ -119,6 +166,9 @@ fn hint(op: &Op, failed: &StepFailure) -> Option<String> {
         }
         (Op::CloneTree { .. }, Errno::PERM) | (Op::Clone(_), Errno::PERM) => {
             Some("rrun needs root's capabilities here (CAP_SYS_ADMIN)".into())
+        }
+        (Op::MakeStub | Op::Exec(_), Errno::FBIG) => {
+            Some("RLIMIT_FSIZE is too small for the few hundred bytes that start a program".into())
         }
         (Op::SetLimit { .. }, Errno::PERM) => {
             Some("raising a hard limit needs CAP_SYS_RESOURCE; see `ulimit -H -a`".into())

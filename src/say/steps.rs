@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::call::call;
-use super::paint::{Ink, Style, columns, visible, wrapped};
+use super::paint::{Ink, Style, columns, wrapped};
+use super::plain::visible;
 use crate::plan::dataflow::{makes, uses};
 use crate::plan::step::{Actor, Op, Plan, Slot, Step};
 
@@ -81,7 +82,10 @@ impl Placed<'_> {
             let _ = writeln!(text, "{space}{}", style.ink(Ink::Heading, self.part.heading()));
         }
         if begins_part || before.is_none_or(|before| before.step.origin != self.step.origin) {
-            let origin = visible(&self.step.origin.to_string());
+            let origin = match self.step.origin.to_string().as_str() {
+                "default" => "what every container gets".to_owned(),
+                origin => visible(origin),
+            };
             for line in wrapped(&origin, style.width - 2) {
                 let _ = writeln!(text, "  {}", style.ink(Ink::Origin, &line));
             }

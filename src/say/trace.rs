@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use rustix::io::Errno;
 
-use super::paint::{Ink, Style, columns, visible, wrapped};
-use super::setup::words_of;
+use super::paint::{Ink, Style, columns, wrapped};
+use super::plain::visible;
 use super::steps::{Placed, Steps, actor_word, placed};
 use crate::apply::outcome::Taken;
 use crate::apply::report::{Answer, Report};
 use crate::plan::step::{Actor, Op, Plan};
+use crate::sys::errno::words;
 
 /// How a step ended, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ fn reason_of_failure(text: &mut String, step: &Placed<'_>, report: &Report, styl
     let end = End::of(report, step.index);
     let mut reasons = Vec::new();
     match end {
-        End::Answered(Answer { result: Err(errno), .. }) => reasons.push(words_of(errno)),
+        End::Answered(Answer { result: Err(errno), .. }) => reasons.push(words(errno)),
         End::NoAnswer => reasons.push(match step.actor() {
             Actor::Child => "the process ended here without a word".into(),
             Actor::Host => "it was not waited for".into(),
@@ -113,8 +114,8 @@ fn reason_of_failure(text: &mut String, step: &Placed<'_>, report: &Report, styl
         _ => return,
     }
     let failure = report.failure().filter(|failure| failure.step == step.index);
-    let words = failure.map(|failure| failure.words).filter(|words| !words.is_empty());
-    reasons.extend(words.map(|words| visible(&words)));
+    let said = failure.map(|failure| failure.words).filter(|said| !said.is_empty());
+    reasons.extend(said.map(|said| visible(&said)));
     reasons.push(format!("wanted because: {}", step.step.because));
     for reason in reasons {
         for line in wrapped(&reason, style.width - 7) {

@@ -3,8 +3,13 @@
 use super::Errno;
 
 /// The error as strerror(3) has it: `No such file or directory`.
-pub fn words(errno: Errno) -> &'static str {
-    nix::errno::Errno::from_raw(errno.raw_os_error()).desc()
+pub fn words(errno: Errno) -> String {
+    let mut text = std::io::Error::from(errno).to_string();
+    // Rust adds the number, which says nothing to who reads the words.
+    if let Some(at) = text.find(" (os error") {
+        text.truncate(at);
+    }
+    text
 }
 
 /// The same as Go's programs write it, and so Docker: in lower case.
@@ -15,6 +20,6 @@ pub fn lower_words(errno: Errno) -> String {
         Some((first, rest)) if !rest.starts_with(|c: char| c.is_ascii_uppercase()) => {
             first.to_ascii_lowercase() + rest
         }
-        _ => text.to_owned(),
+        _ => text,
     }
 }

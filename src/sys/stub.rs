@@ -7,8 +7,8 @@
 //!
 //! The stub takes its orders in its argument list: `argv[0]` is [`STUB_MARK`], `argv[1]` the path,
 //! the rest is the program's own argument list. A stub that is started without the mark (as
-//! an interpreter, so by itself) exits. When a call fails it writes the errno, 4 bytes, to the
-//! report descriptor, which closes on success.
+//! an interpreter, so by itself) says so and exits. When a call fails it writes the errno, 4
+//! bytes, to the report descriptor, which closes on success.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -19,6 +19,9 @@ use super::{Errno, Result, answer};
 
 /// What `argv[0]` of the stub must be.
 pub const STUB_MARK: &CStr = c"\x01";
+
+/// What the stub says that is started by an interpreter line; the assembler has it once more.
+const MESSAGE: &str = "exec: /proc/self/exe is no program of this container\n";
 
 /// Where in the code the report descriptor's number stands: its first four bytes.
 const NUMBER_AT: usize = 0;
@@ -34,10 +37,10 @@ std::arch::global_asm!(
     // Entry: rsp points at argc, argv follows, then a null, then the environment.
     "mov r12, [rsp]",
     "cmp r12, 3",
-    "jb 2f",
+    "jb 3f",
     "mov rax, [rsp + 8]",
     "cmp word ptr [rax], 1", // the mark: byte 1, then the end of the text
-    "jne 2f",
+    "jne 3f",
     "mov r13d, dword ptr [rip + rrun_stub_start]",
     // fcntl(report, F_SETFD, FD_CLOEXEC)
     "mov eax, 72",
@@ -68,8 +71,19 @@ std::arch::global_asm!(
     "mov edi, 127",
     "syscall",
     "ud2",
+    "3:",
+    // write(2, the message, its length)
+    "mov eax, 1",
+    "mov edi, 2",
+    "lea rsi, [rip + 5f]",
+    "mov edx, {length}",
+    "syscall",
+    "jmp 2b",
+    "5:",
+    ".ascii \"exec: /proc/self/exe is no program of this container\\n\"",
     "rrun_stub_end:",
     ".popsection",
+    length = const MESSAGE.len(),
 );
 
 #[cfg(target_arch = "aarch64")]
@@ -83,11 +97,11 @@ std::arch::global_asm!(
     ".long 0",
     "ldr x19, [sp]",
     "cmp x19, #3",
-    "b.lo 2f",
+    "b.lo 3f",
     "ldr x9, [sp, #8]",
     "ldrh w10, [x9]",
     "cmp w10, #1",
-    "b.ne 2f",
+    "b.ne 3f",
     "adr x9, rrun_stub_start",
     "ldr w20, [x9]",
     // fcntl(report, F_SETFD, FD_CLOEXEC)
@@ -119,8 +133,20 @@ std::arch::global_asm!(
     "mov x0, #127",
     "svc #0",
     "brk #0",
+    "3:",
+    // write(2, the message, its length)
+    "mov x8, #64",
+    "mov x0, #2",
+    "adr x1, 5f",
+    "mov x2, #{length}",
+    "svc #0",
+    "b 2b",
+    "5:",
+    ".ascii \"exec: /proc/self/exe is no program of this container\\n\"",
+    ".balign 4",
     "rrun_stub_end:",
     ".popsection",
+    length = const MESSAGE.len(),
 );
 
 unsafe extern "C" {
@@ -176,7 +202,8 @@ pub fn make(report: BorrowedFd<'_>) -> Result<OwnedFd> {
     let stub = rustix::fs::memfd_create("rrun-stub", flags)?;
     let file = elf(report.as_raw_fd().unsigned_abs());
     if rustix::io::write(&stub, &file)? != file.len() {
-        return Err(Errno::NOSPC);
+        // A container's RLIMIT_FSIZE is in force already.
+        return Err(Errno::FBIG);
     }
     rustix::fs::fcntl_add_seals(
         &stub,
@@ -215,4 +242,16 @@ pub fn execute(stub: impl AsFd, arguments: &StringList, environment: &StringList
         )
     };
     answer(returned).err().unwrap_or(Errno::IO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message stands in the code as it is counted.
+    #[test]
+    fn the_message_is_whole() {
+        let at = code().windows(MESSAGE.len()).position(|part| part == MESSAGE.as_bytes());
+        assert!(at.is_some());
+    }
 }

@@ -93,7 +93,12 @@ impl VolumeStore {
     pub(super) fn entries(&self) -> Result<Vec<String>, VolumeError> {
         let failed = |e| StoreError::io("getdents64", &self.directory, e);
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+        let directory = match fs::read_dir(&self.directory) {
+            // Of a store that is read-only and never had a volume.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(entries),
+            opened => opened.map_err(failed)?,
+        };
+        for entry in directory {
             if let Ok(name) = entry.map_err(failed)?.file_name().into_string() {
                 entries.push(name);
             }

@@ -504,6 +504,36 @@ fn a_config_without_a_root_is_refused_by_name() {
     assert_eq!(missing, Err(CompileError::Missing { field: "/process" }));
 }
 
+/// What the kernel would take for something else never gets as far as a plan.
+#[test]
+fn values_that_mean_something_else_are_refused() {
+    let mapping = |size: u32| json!([{ "containerID": 1, "hostID": 100_000, "size": size }]);
+    let cases = [
+        ("/process/user/uid", json!(u32::MAX), "\"4294967295\" is no user id: the kernel takes it"),
+        ("/process/user/gid", json!(u32::MAX), "\"4294967295\" is no group id: the kernel takes"),
+        ("/process/user/additionalGids", json!([7, u32::MAX]), "additionalGids/1: \"4294967295\""),
+        ("/process/user/umask", json!(0o7777), "\"0o7777\" is no umask: it has nine bits"),
+        (
+            "/process/consoleSize",
+            json!({ "height": 1_u64 << 40, "width": 80 }),
+            "/process/consoleSize/height: \"1099511627776\" is no size of a terminal",
+        ),
+        ("/linux/maskedPaths", json!(["/proc/kcore", "/."]), "maskedPaths/1: \"/.\" is no path to"),
+        ("/linux/maskedPaths", json!([""]), "it would be the whole container"),
+        ("/linux/readonlyPaths", json!([""]), "readonlyPaths/0: \"\" is no path in the container"),
+        ("/linux/uidMappings", mapping(0), "uidMappings/0: \"1 100000 0\" is no range of ids"),
+        ("/linux/gidMappings", mapping(u32::MAX), "gidMappings/0: \"1 100000 4294967295\" is no"),
+    ];
+    for (place, value, words) in cases {
+        let refused = Case::bare().in_user_namespace().with(place, value).try_plan();
+        let told = refused.as_ref().map_err(ToString::to_string).map(drop);
+        assert!(told.as_ref().is_err_and(|told| told.contains(words)), "{place}: {told:?}");
+    }
+    let mount = json!({ "destination": "", "type": "tmpfs", "source": "tmpfs" });
+    let refused = Case::bare().with_mount("it", mount).try_plan();
+    assert!(matches!(refused, Err(CompileError::Invalid { .. })), "{refused:?}");
+}
+
 /// A name that climbs is refused, in both forms: it would leave what its namespace confines.
 #[test]
 fn sysctls_that_climb_are_refused() {

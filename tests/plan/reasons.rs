@@ -104,3 +104,48 @@ fn a_path_that_is_no_text() {
     let root = root.unwrap();
     assert!(root["op"].is_null() && root["call"].as_str().unwrap().contains("/odd\u{fffd}"));
 }
+
+/// A reason that several steps share is told once, with their numbers; none gets lost.
+#[test]
+fn a_shared_reason_is_told_once() {
+    use rrun::say::paint::Style;
+    use rrun::say::steps::Steps;
+    for plan in plans() {
+        let text = rrun::say::explain::text(&plan, Steps::All, Style::plain(1000));
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            assert_ne!(pair[0], pair[1], "{text}");
+        }
+        for step in &plan.steps {
+            let told = |line: &&str| {
+                **line == *step.because || line.ends_with(&format!(": {}", step.because))
+            };
+            assert!(lines.iter().any(|line| told(&line)), "{}", step.because);
+        }
+    }
+}
+
+/// Who may mount in the container can take a read-only mount's flag away: that is told.
+#[test]
+fn read_only_is_no_lock_against_cap_sys_admin() {
+    let volume = json!({
+        "destination": "/data", "type": "bind", "source": "/src", "options": ["rbind", "ro"],
+    });
+    let case = |names: &[&str]| {
+        let sets = json!({ "bounding": names, "permitted": names, "effective": names });
+        Case::bare()
+            .with_mount("-v data:/data:ro", volume.clone())
+            .with("/process/capabilities", sets)
+    };
+    let notes =
+        |case: Case| rrun::say::notes::notes(&case.with("/root/readonly", json!(false)).plan());
+    let told = notes(case(&["CAP_CHOWN", "CAP_SYS_ADMIN"]));
+    assert_eq!(
+        told,
+        ["the container keeps CAP_SYS_ADMIN, with which it can make writable again what is \
+             mounted read-only here: -v data:/data:ro"]
+    );
+    assert!(notes(case(&["CAP_CHOWN"])).is_empty());
+    let sets = json!({ "bounding": ["CAP_SYS_ADMIN"] });
+    assert!(notes(Case::bare().with("/process/capabilities", sets)).is_empty());
+}

@@ -116,7 +116,7 @@ fn the_outer_form() {
         value.as_object().unwrap().keys().cloned().collect()
     };
     let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-    assert_eq!(keys(&json), words(&["version", "steps", "slots"]));
+    assert_eq!(keys(&json), words(&["version", "steps", "slots", "notes"]));
     let step = words(&["number", "actor", "call", "op", "origin", "because"]);
     let operations = operations();
     for (index, seen) in json["steps"].as_array().unwrap().iter().enumerate() {

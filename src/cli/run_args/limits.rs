@@ -1,13 +1,15 @@
 //! What a container may do and use: capabilities, security, memory, processors, limits.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::refusal::{invalid, refused};
+use super::refusal::{invalid, number_words, refused};
 use crate::config::capability::{self, CapabilitySet};
 use crate::config::nearest::nearest;
 use crate::config::seccomp::profile::{self, Host};
 use crate::config::size::parse_bytes;
 use crate::container::options::{Limits, Ulimit};
+use crate::facts::file;
 use crate::say::failure::Failure;
 
 /// The options of what a container may do and use.
@@ -71,15 +73,22 @@ impl LimitArgs {
     /// Parses the values.
     pub fn parse(self) -> Result<Limits, Failure> {
         // Which of them this kernel has is no matter of the command line.
-        capability::adjust(&self.cap_add, &self.cap_drop, CapabilitySet::all(63))
-            .map_err(|e| refused("--cap-add and --cap-drop", e))?;
+        capability::adjust(&self.cap_add, &self.cap_drop, CapabilitySet::all(63)).map_err(|e| {
+            let hint = e.near().map(|near| format!("did you mean {near}?"));
+            refused("--cap-add and --cap-drop", e).perhaps(hint)
+        })?;
         Ok(Limits {
             read_only_root: self.read_only,
             privileged: self.privileged,
             security: security(&self.security_opt)?,
             shm_size: self.shm_size.as_deref().map(shm_size).transpose()?.flatten(),
             memory: self.memory.as_deref().map(memory).transpose()?.flatten(),
-            nano_cpus: self.cpus.as_deref().map(nano_cpus).transpose()?.flatten(),
+            nano_cpus: self
+                .cpus
+                .as_deref()
+                .map(|text| nano_cpus(text, processors()))
+                .transpose()?
+                .flatten(),
             pids: self.pids_limit.as_deref().map(pids).transpose()?.flatten(),
             ulimits: ulimits(&self.ulimit)?,
             cap_add: self.cap_add,
@@ -103,8 +112,15 @@ fn memory(text: &str) -> Result<Option<u64>, Failure> {
     }
 }
 
-/// A decimal number of processors, in billionths.
-fn nano_cpus(text: &str) -> Result<Option<u64>, Failure> {
+/// How many processors this process may use.
+fn processors() -> u32 {
+    // Not available_parallelism: a quota of ours is no limit for a cgroup elsewhere.
+    let ours = rustix::thread::sched_getaffinity(None).map(|set| set.count());
+    ours.unwrap_or(u32::MAX).max(1)
+}
+
+/// A decimal number of processors, in billionths; no more than there are.
+fn nano_cpus(text: &str, processors: u32) -> Result<Option<u64>, Failure> {
     let wrong = |reason: String| invalid("--cpus", text, reason);
     let no_number = || wrong(format!("failed to parse {text} as a rational number"));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -119,8 +135,16 @@ fn nano_cpus(text: &str) -> Result<Option<u64>, Failure> {
     let nano: u64 = format!("{whole}{fraction:0<9}").parse().map_err(|_| no_number())?;
     match nano {
         0 => Ok(None),
-        1..10_000_000 => Err(wrong("the least is 0.01".into())),
-        nano => Ok(Some(nano)),
+        nano if (10_000_000..=u64::from(processors) * 1_000_000_000).contains(&nano) => {
+            Ok(Some(nano))
+        }
+        _ => {
+            let cause = format!(
+                "Range of CPUs is from 0.01 to {processors}.00, as there are only {processors} \
+                 CPUs available"
+            );
+            Err(refused(&format!("--cpus {text}"), cause))
+        }
     }
 }
 
@@ -128,7 +152,7 @@ fn pids(text: &str) -> Result<Option<i64>, Failure> {
     match text.parse::<i64>() {
         Ok(..=0) => Ok(Some(-1)),
         Ok(count) => Ok(Some(count)),
-        Err(e) => Err(invalid("--pids-limit", text, e)),
+        Err(e) => Err(invalid("--pids-limit", text, number_words(text, &e))),
     }
 }
 
@@ -167,7 +191,7 @@ fn ulimit(word: &str) -> Result<Ulimit, String> {
     // -1 is RLIM_INFINITY, which as an unsigned number is the largest of all.
     let number = |text: &str| match text {
         "-1" => Ok(u64::MAX),
-        text => text.parse().map_err(|e| format!("{text}: {e}")),
+        text => text.parse().map_err(|e| number_words(text, &e)),
     };
     let (soft, hard) = (number(soft)?, number(hard)?);
     if soft > hard {
@@ -226,7 +250,8 @@ fn read_profile(path: &str) -> Result<String, Failure> {
         let cause = format!("opening seccomp profile ({path}) failed: {e}");
         refused(&format!("--security-opt seccomp={path}"), cause)
     };
-    let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
+    let bytes = file::read(Path::new(path), file::RECORD_LIMIT_BYTES).map_err(|e| failed(&e))?;
+    let text = String::from_utf8(bytes).map_err(|e| failed(&e))?;
     // Between them they have every rule of the profile.
     let (most, least) = (CapabilitySet::all(63), CapabilitySet::EMPTY);
     for (capabilities, kernel) in [(most, (u32::MAX, 0)), (least, (0, 0))] {
@@ -234,4 +259,23 @@ fn read_profile(path: &str) -> Result<String, Failure> {
     }
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| failed(&e))?;
     Ok(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From a hundredth of a processor to all that there are, in Docker's words.
+    #[test]
+    fn as_many_processors_as_there_are() {
+        let words = |text, there| nano_cpus(text, there).map_err(|e| e.cause);
+        assert_eq!(words("4", 4), Ok(Some(4_000_000_000)));
+        assert_eq!(words("0.01", 1), Ok(Some(10_000_000)));
+        assert_eq!(words("0", 1), Ok(None));
+        let cause =
+            "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available".to_owned();
+        for text in ["4.01", "0.009", "100"] {
+            assert_eq!(words(text, 4), Err(cause.clone()), "{text}");
+        }
+    }
 }

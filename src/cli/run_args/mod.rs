@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use life::Remains;
+pub use refusal::number_words;
 use refusal::{invalid, refused};
 
 use crate::config::name::ContainerName;
@@ -120,8 +121,17 @@ pub struct Extra {
     pub detach_keys: Keys,
     /// Is each step told, with the kernel's answer?
     pub trace: bool,
-    /// The command that the image's name is a slip of: `rrun imagse`.
-    pub near_command: Option<String>,
+    /// What the word is that was taken for an image because it is no command: `rrun imagse`.
+    pub word: Option<Unnamed>,
+}
+
+/// A first word that is no command, and that no image has as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unnamed {
+    /// A command of Docker's that rrun will never have, and what serves instead.
+    Absent(&'static str),
+    /// A slip of this command.
+    Near(String),
 }
 
 /// What the caller's process gives to a command line.

@@ -70,7 +70,7 @@ fn order_of_mounts() {
 fn values() {
     let options = options(&[
         "--memory=64m",
-        "--cpus=1.5",
+        "--cpus=0.5",
         "--pids-limit=0",
         "--shm-size=128m",
         "--ulimit=nofile=1024:2048",
@@ -88,7 +88,7 @@ fn values() {
         "--network=host",
     ]);
     let limits = &options.limits;
-    assert_eq!((limits.memory, limits.nano_cpus), (Some(64 << 20), Some(1_500_000_000)));
+    assert_eq!((limits.memory, limits.nano_cpus), (Some(64 << 20), Some(500_000_000)));
     assert_eq!((limits.pids, limits.shm_size), (Some(-1), Some(128 << 20)));
     let ulimit = |name: &str, soft, hard| Ulimit { name: name.into(), soft, hard };
     assert_eq!(limits.ulimits, [ulimit("core", u64::MAX, u64::MAX), ulimit("nofile", 10, 10)]);
@@ -110,7 +110,7 @@ fn cpus() {
         ("1", Some(1_000_000_000)),
         ("0.5", Some(500_000_000)),
         (".25", Some(250_000_000)),
-        ("2.", Some(2_000_000_000)),
+        ("1.", Some(1_000_000_000)),
         ("0.01", Some(10_000_000)),
         ("1.0000000000000", Some(1_000_000_000)),
         ("0", None),
@@ -187,15 +187,21 @@ fn numbers() {
         ("--cpus=", "failed to parse  as a rational number"),
         ("--cpus=.", "failed to parse . as a rational number"),
         ("--cpus=0.0000000001", "value is too precise"),
-        ("--cpus=0.001", "the least is 0.01"),
+        ("--cpus=0.001", "Range of CPUs is from 0.01 to "),
+        ("--cpus=99999", " CPUs available"),
         ("--cpus=99999999999999999999", "failed to parse"),
-        ("--pids-limit=x", "invalid argument \"x\" for \"--pids-limit\" flag: invalid digit"),
+        (
+            "--pids-limit=x",
+            "invalid argument \"x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"x\": \
+             invalid syntax",
+        ),
         ("--ulimit=nofile", "invalid ulimit argument: nofile"),
         ("--ulimit=nofiles=1", "invalid ulimit type: nofiles"),
         ("--ulimit=nofile=1:2:3", "too many limit value arguments - 1:2:3"),
         ("--ulimit=nofile=3:2", "soft limit must be less than or equal to hard limit: 3 > 2"),
         ("--ulimit=nofile=-1:2", "hard limit: -1 > 2"),
-        ("--ulimit=nofile=x", "x: invalid digit"),
+        ("--ulimit=nofile=x", "flag: strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("--ulimit=nofile=99999999999999999999", "value out of range"),
     ]);
 }
 

@@ -33,14 +33,14 @@ pub struct Cmd {
     name: Option<String>,
     /// The volume's name
     #[arg(value_name = "VOLUME")]
-    volume: Vec<String>,
+    volume: Option<String>,
 }
 
 /// Makes the volume.
 pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
     let name = wanted_name(&cmd)?;
     let wanted = match &name {
-        Some(name) => format!("create volume {name}"),
+        Some(name) => format!("create {name}"),
         None => "create a volume".into(),
     };
     let wish = NewVolume {
@@ -67,25 +67,20 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
 
 fn wanted_name(cmd: &Cmd) -> Result<Option<VolumeName>, Failure> {
     let refused = |cause: &str| Failure::new("create a volume", cause);
-    let text = match (&cmd.name, cmd.volume.as_slice()) {
-        (_, [_, _, ..]) => {
-            return Err(refused("'rrun volume create' requires at most 1 argument"));
-        }
-        (Some(_), [_]) => {
+    let text = match (&cmd.name, &cmd.volume) {
+        (Some(_), Some(_)) => {
             return Err(refused(
                 "conflicting options: cannot specify a volume-name through both --name and as a \
                  positional arg",
             ));
         }
-        (Some(text), []) | (None, [text]) => text.as_str(),
-        (None, []) => "",
+        (Some(text), None) | (None, Some(text)) => text.as_str(),
+        (None, None) => "",
     };
     if text.is_empty() {
         return Ok(None);
     }
-    VolumeName::parse(text)
-        .map(Some)
-        .map_err(|e| Failure::new("create a volume", format_args!("create {text}: {e}")))
+    VolumeName::parse(text).map(Some).map_err(|e| Failure::new(format!("create {text}"), e))
 }
 
 /// Reads each text as key and value. A wrong one is a wrong flag (V4.10).

@@ -1,12 +1,14 @@
 //! `rrun volume inspect`: V4.11 to V4.14.
 
 use clap::Args;
+use serde_json::Value;
 
-use super::shown::{Inspected, indented};
+use super::shown::Inspected;
 use super::start::{failure, named, volumes, write_failure};
-use crate::cli::{Context, Outcome};
+use crate::cli::{Context, Outcome, near};
 use crate::say::failure::Failure;
-use crate::say::template::Template;
+use crate::say::objects::render;
+use crate::volume::VolumeError;
 use crate::volume::store::VolumeStore;
 
 /// Display detailed information on one or more volumes
@@ -28,41 +30,28 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for text in &cmd.volumes {
-        match find(text, &volumes) {
+        match find(text, &volumes, cx) {
             Ok(volume) => found.push(volume),
             Err(missing) => failures.push(missing),
         }
     }
-    cx.out.text(&render(&cmd.format, &found)?).map_err(write_failure)?;
+    let text = render(&cmd.format, &found).map_err(|e| Failure::new("show the volumes", e))?;
+    cx.out.text(&text).map_err(write_failure)?;
     for missing in &failures {
         cx.out.failure(missing);
     }
     Ok(u8::from(!failures.is_empty()))
 }
 
-fn find(text: &str, volumes: &VolumeStore) -> Result<Inspected, Failure> {
+fn find(text: &str, volumes: &VolumeStore, cx: &Context) -> Result<Value, Failure> {
     let wanted = format!("inspect volume {text}");
-    let name = named(text).map_err(|cause| Failure::new(&wanted, cause))?;
-    let volume = volumes.get(&name).map_err(|e| failure(&wanted, &e))?;
-    Ok(Inspected::new(&volume, volumes))
-}
-
-fn render(format: &str, found: &[Inspected]) -> Result<String, Failure> {
-    let wanted = "show the volumes";
-    let failed = |e: serde_json::Error| Failure::new(wanted, e);
-    match format {
-        "" => indented(&found).map(|text| text + "\n").map_err(failed),
-        "json" => serde_json::to_string(found).map(|text| text + "\n").map_err(failed),
-        template => {
-            let template = Template::parse(template).map_err(|e| Failure::new(wanted, e))?;
-            // Docker's answer to a template without a volume is an empty line.
-            let mut text = String::from(if found.is_empty() { "\n" } else { "" });
-            for volume in found {
-                let value = serde_json::to_value(volume).map_err(failed)?;
-                text += &template.render(&value).map_err(|e| Failure::new(wanted, e))?;
-                text.push('\n');
-            }
-            Ok(text)
-        }
-    }
+    let missing = |cause: &dyn std::fmt::Display| {
+        Failure::new(&wanted, cause).perhaps(near::hint(text, &[near::Kind::Volume], cx))
+    };
+    let name = named(text).map_err(|cause| missing(&cause))?;
+    let volume = volumes.get(&name).map_err(|e| match e {
+        VolumeError::Missing(_) => missing(&e),
+        e => failure(&wanted, &e),
+    })?;
+    serde_json::to_value(Inspected::new(&volume, volumes)).map_err(|e| Failure::new(&wanted, e))
 }

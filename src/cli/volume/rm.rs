@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::start::{container_exists, failure, lock_failure, named, volumes, write_failure};
-use crate::cli::{Context, Outcome};
+use crate::cli::{Context, Outcome, near};
 use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
 use crate::volume::VolumeError;
@@ -33,7 +33,9 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
             Ok(Found::Removed) => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(_)) if cmd.force => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(cause)) => {
-                cx.out.failure(&Failure::new(format!("remove volume {text}"), cause));
+                let failure = Failure::new(format!("remove {text}"), cause);
+                let hint = near::hint(text, &[near::Kind::Volume], cx);
+                cx.out.failure(&failure.perhaps(hint));
                 status = 1;
             }
             Err(failed) => {
@@ -55,7 +57,7 @@ fn remove(text: &str, volumes: &VolumeStore, cx: &Context) -> Result<Found, Fail
         Ok(name) => name,
         Err(cause) => return Ok(Found::Missing(cause)),
     };
-    let wanted = format!("remove volume {name}");
+    let wanted = format!("remove {name}");
     match take_out(&name, volumes, cx)? {
         Ok(removed) => removed.delete().map_err(|e| failure(&wanted, &e))?,
         Err(e @ VolumeError::Missing(_)) => return Ok(Found::Missing(e.to_string())),

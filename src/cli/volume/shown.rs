@@ -85,11 +85,3 @@ pub(super) fn row(volume: &VolumeRecord, volumes: &VolumeStore) -> Row {
         methods: vec![("Label", Value::Object(of_labels.collect()))],
     }
 }
-
-/// JSON with Docker's four blanks.
-pub(in crate::cli) fn indented(value: &impl Serialize) -> serde_json::Result<String> {
-    let mut text = Vec::new();
-    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, format))?;
-    String::from_utf8(text).map_err(serde::ser::Error::custom)
-}

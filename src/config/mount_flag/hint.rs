@@ -23,6 +23,10 @@ impl MountFlagError {
                 did_you_mean(nearest(word, mode::PROPAGATIONS)?)
             }
             Self::TmpfsOption(word) => tmpfs_hint(word),
+            // Without a type it is a volume, and a volume has no path.
+            Self::Name { name, .. } if name.starts_with('/') => {
+                Some(format!("a directory of the host is a bind: --mount type=bind,src={name},…"))
+            }
             Self::Name { name, .. } => name_hint(name),
             Self::Duplicate { earlier, later, .. } if earlier == later => {
                 Some(format!("{later} is given twice"))

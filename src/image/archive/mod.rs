@@ -11,6 +11,7 @@
 mod block;
 pub mod compression;
 mod field;
+mod looks;
 mod pax;
 mod reader;
 mod sparse;
@@ -35,8 +36,15 @@ pub enum ArchiveError {
         within: String,
     },
     /// The first block is no tar header.
-    #[error("this is not a tar archive")]
-    NotTar,
+    #[error(
+        "this is not a tar archive{}{}",
+        looks.map_or("", |_| ": it is "),
+        looks.unwrap_or_default()
+    )]
+    NotTar {
+        /// What it is, if that is known.
+        looks: Option<&'static str>,
+    },
     /// There was nothing to read at all.
     #[error("the archive is empty")]
     Empty,
@@ -59,6 +67,23 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => {
+                let packed = error.get_ref()?.downcast_ref::<compression::Unsupported>()?;
+                Some(format!("unpack it on the way: {} -dc FILE | rrun …", packed.program))
+            }
+            Self::NotTar { .. } => Some(
+                "`tar -tf FILE` lists what an archive holds; gzip and zstd are unpacked".into(),
+            ),
+            Self::Empty | Self::Truncated { .. } => {
+                Some("was it written, or fetched, to its end?".into())
+            }
+            _ => None,
+        }
+    }
+
     /// A refused entry.
     pub fn entry(path: &[u8], why: impl Into<String>) -> Self {
         Self::Entry { path: String::from_utf8_lossy(path).into_owned(), why: why.into() }

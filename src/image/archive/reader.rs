@@ -6,7 +6,7 @@ use tar::Header;
 
 use super::block::{self, BLOCK};
 use super::pax::{self, Records};
-use super::{ArchiveError, Attributes, Content, Device, Entry, Kind, Time, field, sparse};
+use super::{ArchiveError, Attributes, Content, Device, Entry, Kind, Time, field, looks, sparse};
 
 /// The most that a long name or the PAX records of one entry may take in memory.
 const MAX_META_BYTES: u64 = 1 << 20;
@@ -123,8 +123,8 @@ impl<R: BufRead> Reader<R> {
             return if self.started { Ok(None) } else { Err(ArchiveError::Empty) };
         }
         let first = !std::mem::replace(&mut self.started, true);
-        let within = if first { "its first block" } else { "a header" };
-        let block = block::read(&mut self.input, within)?;
+        let block =
+            if first { self.first_block()? } else { block::read(&mut self.input, "a header")? };
         if block.iter().all(|b| *b == 0) {
             if !self.at_end()? && block::read(&mut self.input, "its end")?.iter().any(|b| *b != 0) {
                 return Err(self.damaged("a block of zeros, and then more"));
@@ -133,9 +133,20 @@ impl<R: BufRead> Reader<R> {
         }
         match field::checksum_fits(&block) {
             true => Ok(Some(block)),
-            false if first => Err(ArchiveError::NotTar),
+            false if first => Err(ArchiveError::NotTar { looks: looks::like(&block) }),
             false => Err(self.damaged("wrong checksum")),
         }
+    }
+
+    /// A file that has not even one block is no archive that was cut off, if it is known.
+    fn first_block(&mut self) -> Result<[u8; BLOCK], ArchiveError> {
+        let mut start = Vec::with_capacity(BLOCK);
+        let taken = self.input.by_ref().take(BLOCK as u64).read_to_end(&mut start);
+        taken.map_err(ArchiveError::Read)?;
+        start.try_into().map_err(|short: Vec<u8>| match looks::like(&short) {
+            None => ArchiveError::Truncated { within: "its first block".into() },
+            looks => ArchiveError::NotTar { looks },
+        })
     }
 
     fn at_end(&mut self) -> Result<bool, ArchiveError> {

@@ -14,6 +14,12 @@ pub enum LoadError {
     /// The archive that holds everything.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The archive cannot be opened.
+    #[error(transparent)]
+    Open {
+        /// Why.
+        source: io::Error,
+    },
     /// A file of the archive or directory could not be read.
     #[error("cannot read {path:?}: {source}")]
     Read {
@@ -39,6 +45,16 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Image(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::NoImage => Some("`rrun import` makes an image of a root file system".into()),
+            _ => None,
+        }
+    }
+
     /// A file that is not what the format says.
     pub(super) fn invalid(path: &(impl ToString + ?Sized), why: &(impl ToString + ?Sized)) -> Self {
         Self::Invalid { path: path.to_string(), why: why.to_string() }

@@ -53,6 +53,19 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// What may help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Layer(LayerError::Archive(error)) => error.hint(),
+            Self::Layer(LayerError::Owner { source, .. })
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Some("to give files to their owners needs root's rights: sudo rrun …".into())
+            }
+            _ => None,
+        }
+    }
+
     /// A part of an image that is not as it should be.
     pub fn damaged(
         what: &'static str,

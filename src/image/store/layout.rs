@@ -1,7 +1,7 @@
 //! The files of an OCI image layout: `oci-layout`, `index.json`, `blobs/sha256/…`.
 
 use std::fs;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, OciLayoutBuilder};
@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ImageError;
+use crate::facts::file;
 use crate::image::digest::Digest;
 use crate::store::{self, Durability, StoreError};
 
 /// The largest index, manifest or configuration that is read into memory.
-pub const MAX_JSON_BYTES: u64 = 16 << 20;
+pub const MAX_JSON_BYTES: u64 = file::RECORD_LIMIT_BYTES;
 
 /// A directory with an image layout in it.
 #[derive(Debug, Clone)]
@@ -27,7 +28,11 @@ impl Layout {
         let blobs = root.join("blobs/sha256");
         let marker = root.join("oci-layout");
         if !marker.exists() {
-            fs::create_dir_all(&blobs).map_err(|e| StoreError::io("mkdir", &blobs, e))?;
+            match fs::create_dir_all(&blobs) {
+                // Nothing is in it, and that can be told.
+                Err(e) if e.kind() == ErrorKind::ReadOnlyFilesystem => return Ok(Self { root }),
+                made => made.map_err(|e| StoreError::io("mkdir", &blobs, e))?,
+            }
             let layout = OciLayoutBuilder::default()
                 .image_layout_version("1.0.0")
                 .build()
@@ -98,16 +103,7 @@ impl Layout {
 
 /// Reads a file that must be small.
 pub fn read_bounded(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let file = fs::File::open(path).map_err(|e| StoreError::io("open", path, e))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_JSON_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| StoreError::io("read", path, e))?;
-    if bytes.len() as u64 > MAX_JSON_BYTES {
-        let too_big = std::io::Error::from(std::io::ErrorKind::FileTooLarge);
-        return Err(StoreError::io("read", path, too_big));
-    }
-    Ok(bytes)
+    file::read(path, MAX_JSON_BYTES).map_err(|e| StoreError::io("open", path, e))
 }
 
 /// The text of a value with sorted keys, so that its digest depends on its content alone.

@@ -1,0 +1,39 @@
+//! Docker's commands that rrun will never have, and what serves instead.
+
+/// What to do instead of Docker's command `word`, if rrun will never have that.
+pub fn instead(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "build" | "buildx" | "builder" => {
+            "build with another tool (buildah, docker build), then `rrun load` its archive, or \
+             `rrun import` a root file system"
+        }
+        "commit" => "`tar` the container's files, then `rrun import` them",
+        "compose" | "swarm" | "stack" | "service" | "node" => {
+            "rrun runs single containers; a script of `rrun run` lines, or an engine that calls \
+             rrun-oci, runs several"
+        }
+        "secret" | "config" => "bind a file read-only: --mount type=bind,src=FILE,dst=/run/…,ro",
+        "network" => "containers have a network of their own with loopback, or --network host",
+        "plugin" => "`rrun volume create --driver` names the volume drivers that are there",
+        "context" => "rrun has no daemon to talk to; --root DIR chooses another store",
+        "search" | "trust" | "manifest" => "skopeo looks into registries and copies images",
+        "checkpoint" => "rrun cannot save the state of a process; volumes keep its data",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No command of ours is said to be missing.
+    #[test]
+    fn what_there_is_is_not_absent() {
+        let root = crate::cli::dispatch::root_command();
+        for command in root.get_subcommands() {
+            assert_eq!(instead(command.get_name()), None, "{}", command.get_name());
+        }
+        assert!(instead("build").is_some_and(|text| text.contains("rrun load")));
+        assert_eq!(instead("alpine"), None);
+    }
+}

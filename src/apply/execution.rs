@@ -36,7 +36,7 @@ impl Execution {
             Err(fault) => return Ok(Self { ready: Err(fault) }),
         };
         let stub = stub::make(report.as_fd())?;
-        close_on_exec_from(3 + spec.preserved_fds)?;
+        close_on_exec_from(3)?;
         // The stub inherits the pipe and closes it on the execve that counts.
         duplicate_to(report, report.as_raw_fd())?;
         Ok(Self { ready: Ok(Ready { stub, arguments, environment }) })

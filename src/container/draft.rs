@@ -17,6 +17,7 @@ use crate::config::path::RootPath;
 use crate::config::request::{
     BindRequest, CopyUp, MissingSource, MountKind, MountRequest, ReadOnly, VolumeRequest,
 };
+use crate::facts::Kernel;
 use crate::image::reference::ReferenceError;
 use crate::image::{Image, ImageError, ImageStore, Reference};
 use crate::store::{Durability, Lock, Store};
@@ -74,7 +75,8 @@ pub fn draft(
     let images = ImageStore::open(store)?.hold()?;
     let image = find_image(store, &options.image)?;
     let process = process(&options, &image)?;
-    let view = View::open(&image.layers)?;
+    let kernel = Kernel::probe().map_err(|e| ContainerError::Option(e.to_string()))?;
+    let view = View::open(&image.layers, kernel)?;
     user::identify(&view, &process.user)?;
     let containers = ContainerStore::open(store)?;
     let shared = options

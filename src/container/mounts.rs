@@ -11,6 +11,7 @@ use super::surroundings::Surroundings;
 use crate::config::path::{HostPath, RootPath};
 use crate::config::request::{ReadOnly, Recursion};
 use crate::plan::compile::MountNote;
+use crate::plan::input::OVERLAY_FEATURES;
 use crate::plan::step::Origin;
 
 /// A mount of the config with its note.
@@ -157,7 +158,8 @@ fn image(layers: &[PathBuf]) -> (&'static str, PathBuf, Vec<String>) {
         [layer] => ("bind", layer.clone(), vec!["rbind".into()]),
         _ => {
             let lower = layers.iter().map(|layer| format!("lowerdir+={}", layer.display()));
-            ("overlay", PathBuf::from("overlay"), lower.collect())
+            let off = OVERLAY_FEATURES.iter().map(|feature| format!("{feature}=off"));
+            ("overlay", PathBuf::from("overlay"), lower.chain(off).collect())
         }
     }
 }

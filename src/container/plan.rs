@@ -30,7 +30,7 @@ pub fn plan(
     if upper.join("etc").exists() {
         layers.insert(0, upper);
     }
-    let identity = user::identify(View::open(&layers)?, &record.process.user)?;
+    let identity = user::identify(View::open(&layers, kernel)?, &record.process.user)?;
     let volumes = VolumeStore::open(store)?;
     let around = Surroundings {
         directory,

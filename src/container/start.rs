@@ -97,7 +97,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&mut self, plan: &Plan, report: &Report, manner: Manner<'_>) -> Result<u8, SpawnError> {
         let prepare = |call| move |errno| SpawnError::Prepare { call, errno };
-        let Manner { stdin, audience, guests, tracing, signals, on_start, .. } = manner;
+        let Manner { stdin, audience, guests, signals, on_start, .. } = manner;
         let ends = ends(stdin, self.container.record.options.terminal).map_err(prepare("pipe2"))?;
         let hook_state = HookState {
             id: self.container.record.id.clone(),
@@ -105,7 +105,7 @@ impl Run<'_> {
             ..HookState::default()
         };
         let (child, ours) = ends.split();
-        let given = Given { files: child, hook_state, tracing };
+        let given = Given { files: child, hook_state };
         let mut running = spawn(plan, given, report)?;
         self.started(&running);
         self.warnings.extend(running.late_warnings(plan));

@@ -172,7 +172,7 @@ pub fn run_reported(
         errno: Errno::from_raw_os_error(e as i32),
     })?;
     let state = hook_state(bundle, id);
-    let given = Given { files: Vec::new(), hook_state: state.clone(), tracing: Tracing::Off };
+    let given = Given { files: Vec::new(), hook_state: state.clone() };
     let mut running = spawn(plan, given, report)?;
     let mut warnings = running.late_warnings(plan);
     let watched = connect(&running).and_then(|(mut streams, terminal)| {

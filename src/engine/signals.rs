@@ -42,8 +42,6 @@ impl Signals {
 
     /// Stops this process as SIGTSTP would have done; returns when it goes on.
     pub fn stop_here(&self) {
-        let mut stop = SigSet::empty();
-        stop.add(Signal::SIGTSTP);
         let _ = nix::sys::signal::raise(Signal::SIGSTOP);
     }
 }

@@ -55,8 +55,6 @@ pub struct Given {
     pub files: Vec<OwnedFd>,
     /// What hooks are told.
     pub hook_state: HookState,
-    /// Whether every step is recorded.
-    pub tracing: Tracing,
 }
 
 /// The descriptors that connect the two sides.

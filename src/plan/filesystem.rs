@@ -1,10 +1,10 @@
 //! File systems that are made new for a container, and where they go.
 
 use super::compiler::Compiler;
-use super::devices;
 use super::error::CompileError;
 use super::step::{Change, Missing, Op, Origin, Parameter, Slot, SlotKind};
-use crate::config::mount_option::{Attributes, Datum, MountOptions, attribute};
+use super::{devices, overlay};
+use crate::config::mount_option::{Attributes, MountOptions, attribute};
 use crate::config::path::RootPath;
 use crate::config::propagation::Propagation;
 use crate::sys::mount::Recursion;
@@ -69,7 +69,7 @@ pub(super) fn file_system_tree(
         Op::NewFilesystem { context, kind: fs.kind.into() },
         "each parameter is checked by itself, and the kernel can say which one is wrong",
     );
-    parameters(c, context, place, (options, fs));
+    parameters(c, context, place, (options, fs))?;
     c.push(Op::CreateFilesystem { context }, "all its parameters are set");
     let tree = c.plan.slot(SlotKind::Tree);
     let nodes = target.path.as_str() == "/dev" && fs.kind == "tmpfs";
@@ -116,25 +116,29 @@ fn parameters(
     context: Slot,
     place: Slot,
     (options, fs): (&MountOptions, &NewFs<'_>),
-) {
+) -> Result<(), CompileError> {
     let given = |key: &str| options.data.iter().any(|d| d.key == key);
-    let mut set = |key: &str, value: Parameter, because: &'static str| {
+    let set = |c: &mut Compiler<'_>, key: &str, value: Parameter, because: &'static str| {
         c.plan.push(Op::Configure { context, key: key.into(), value }, because);
     };
     if let Some(source) = fs.source.filter(|source| !source.is_empty()) {
-        set("source", text(source), "the name that mountinfo shows for it");
+        set(c, "source", text(source), "the name that mountinfo shows for it");
     }
     for (key, value) in fs.data {
-        set(key, text(value), "what a file system for this place needs");
+        set(c, key, text(value), "what a file system for this place needs");
     }
     if fs.kind == "tmpfs" && !given("mode") && fs.data.is_empty() {
         let because = "a tmpfs has its target's mode, so that what could be used before still can";
-        set("mode", Parameter::ModeOf(place), because);
+        set(c, "mode", Parameter::ModeOf(place), because);
     }
-    for Datum { key, value } in &options.data {
-        let value = value.as_ref().map_or(Parameter::Flag, |word| text(word));
-        set(key, value, "an option that is the file system's own");
+    for datum in &options.data {
+        if fs.kind == "overlay" && overlay::directories(c, context, datum)? {
+            continue;
+        }
+        let value = datum.value.as_ref().map_or(Parameter::Flag, |word| text(word));
+        set(c, &datum.key, value, "an option that is the file system's own");
     }
+    Ok(())
 }
 
 /// The value of a text parameter.

@@ -18,6 +18,10 @@ pub enum RootSource {
     Overlay(OverlayDirectories),
 }
 
+/// What is always off in an overlay of ours: its layers must stay plain directories, whatever the
+/// module's defaults are.
+pub const OVERLAY_FEATURES: [&str; 3] = ["redirect_dir", "metacopy", "index"];
+
 /// The directories of an overlay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverlayDirectories {

@@ -25,6 +25,7 @@ pub mod model;
 pub mod mounts;
 pub mod namespaces;
 mod operand;
+mod overlay;
 pub mod process;
 pub mod root;
 pub mod settings;

@@ -198,8 +198,6 @@ pub struct ExecSpec {
     pub env: Vec<String>,
     /// The root below which HOME is looked up, where the environment has none.
     pub home_of: Option<u32>,
-    /// How many descriptors from 3 on it keeps.
-    pub preserved_fds: u32,
 }
 
 /// How a terminal is set up.

@@ -311,10 +311,7 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         c.push(Op::LoadSeccomp { program, flags }, because);
     }
     c.plan.origin_text("/process/args");
-    c.push(
-        Op::Exec(ExecSpec { args, env, home_of, preserved_fds: 0 }),
-        "all that it needs is open and in memory",
-    );
+    c.push(Op::Exec(ExecSpec { args, env, home_of }), "all that it needs is open and in memory");
     c.plan.actor(Actor::Host);
     // They are no steps, but a mistake in them is told before anything is done.
     hooks::hooks(c.input.spec, "poststop")?;

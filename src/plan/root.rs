@@ -2,7 +2,7 @@
 
 use super::compiler::Compiler;
 use super::error::CompileError;
-use super::input::{OverlayDirectories, RootSource};
+use super::input::{OVERLAY_FEATURES, OverlayDirectories, RootSource};
 use super::step::{Change, Op, Parameter, SlotKind, Source};
 use crate::config::mount_option::{Attributes, attribute};
 use crate::config::path::HostPath;
@@ -118,7 +118,7 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
         Op::Configure { context, key: "source".into(), value: super::filesystem::text("overlay") },
         "the name that mountinfo shows for it",
     ));
-    for key in ["redirect_dir", "metacopy", "index"] {
+    for key in OVERLAY_FEATURES {
         steps.push((
             Op::Configure { context, key: key.into(), value: super::filesystem::text("off") },
             "the layers must stay plain directories, whatever the module's defaults are",

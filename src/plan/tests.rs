@@ -33,7 +33,7 @@ fn clone() -> Step {
 
 fn exec() -> Step {
     let args = vec!["sh".to_owned()];
-    child(Op::Exec(ExecSpec { args, env: Vec::new(), home_of: None, preserved_fds: 0 }))
+    child(Op::Exec(ExecSpec { args, env: Vec::new(), home_of: None }))
 }
 
 fn open(slot: u32) -> Op {

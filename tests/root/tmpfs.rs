@@ -139,6 +139,28 @@ fn other_file_systems() {
     assert_eq!(flags(&ended.out, "/proc"), "nosuid,nodev,noexec,relatime");
 }
 
+/// More layers than one text of 255 bytes could name, as a list and one by one.
+#[test]
+fn an_overlay_of_many_long_layers() {
+    need!(Need::Root);
+    let mut bundle = Bundle::new();
+    let layer = |number: usize| format!("{}/layer-{number}", "deep".repeat(50));
+    let layers: Vec<String> = (0..12).map(|number| bundle.directory(&layer(number))).collect();
+    for (number, layer) in layers.iter().enumerate() {
+        std::fs::write(format!("{layer}/name"), number.to_string()).unwrap();
+        std::fs::write(format!("{layer}/only-{number}"), "").unwrap();
+    }
+    let one_by_one: Vec<String> = layers.iter().map(|path| format!("lowerdir+={path}")).collect();
+    let list = vec![format!("lowerdir={}", layers.join(":"))];
+    for (place, options) in [("/list", list), ("/one-by-one", one_by_one)] {
+        bundle.mount(json!({
+            "type": "overlay", "source": "overlay", "destination": place, "options": options,
+        }));
+    }
+    bundle.sh("for o in /list /one-by-one; do cat $o/name; ls $o | wc -l; done");
+    assert_eq!(bundle.run().ok(), "013\n013\n");
+}
+
 /// Masked: files by the null device, directories by one empty read-only file system; read-only
 /// paths keep their other flags.
 #[test]

@@ -12,7 +12,7 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, RunArgs};
 use super::{
     Context, Outcome, attach, container, create, explain, image, images, import, inspect, kill,
-    load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
+    load, logs, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
 };
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
@@ -37,6 +37,7 @@ enum Command {
     Rename(rename::Cmd),
     Rm(rm::Cmd),
     Ps(ps::Cmd),
+    Logs(logs::Cmd),
     Inspect(inspect::Cmd),
     Explain(explain::Cmd),
     Images(images::Cmd),
@@ -224,6 +225,7 @@ fn carry_out(command: Command, place: &StorePlace, near_command: Option<String>)
         Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),
         Command::Rm(cmd) | Command::Container(C::Rm(cmd)) => rm::run(&cmd, &cx()?),
         Command::Ps(cmd) | Command::Container(C::Ls(cmd)) => ps::run(&cmd, &cx()?),
+        Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
         Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
         Command::Images(cmd) | Command::Image(I::Ls(cmd)) => images::run(&cmd, &cx()?),

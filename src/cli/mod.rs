@@ -22,6 +22,7 @@ pub mod import;
 pub mod inspect;
 pub mod kill;
 pub mod load;
+pub mod logs;
 pub mod pause;
 pub mod ps;
 pub mod rename;

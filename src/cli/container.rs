@@ -1,7 +1,7 @@
 //! `rrun container …`: the commands about containers under one roof.
 
 use super::{
-    attach, create, inspect, kill, pause, ps, rename, restart, rm, run, start, stop, wait,
+    attach, create, inspect, kill, logs, pause, ps, rename, restart, rm, run, start, stop, wait,
 };
 
 /// Manage containers
@@ -11,6 +11,7 @@ pub(super) enum ContainerCommand {
     Create(create::Cmd),
     Inspect(inspect::OneKind),
     Kill(kill::Cmd),
+    Logs(logs::Cmd),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::Cmd),
     Pause(pause::Pause),

@@ -12,7 +12,8 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, container, create, explain, image, images, import, inspect,
-    kill, load, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume, wait,
+    kill, load, logs, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume,
+    wait,
 };
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
@@ -37,6 +38,7 @@ enum Command {
     Rename(rename::Cmd),
     Rm(rm::Cmd),
     Ps(ps::Cmd),
+    Logs(logs::Cmd),
     Inspect(inspect::Cmd),
     Explain(explain::Cmd),
     Images(images::Cmd),
@@ -231,6 +233,7 @@ fn carry_out(command: Command, place: &StorePlace, word: Option<Unnamed>) -> Out
         Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),
         Command::Rm(cmd) | Command::Container(C::Rm(cmd)) => rm::run(&cmd, &cx()?),
         Command::Ps(cmd) | Command::Container(C::Ls(cmd)) => ps::run(&cmd, &cx()?),
+        Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
         Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
         Command::Images(cmd) | Command::Image(I::Ls(cmd)) => images::run(&cmd, &cx()?),

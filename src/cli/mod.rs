@@ -23,6 +23,7 @@ pub mod import;
 pub mod inspect;
 pub mod kill;
 pub mod load;
+pub mod logs;
 pub mod near;
 pub mod pause;
 pub mod ps;

@@ -7,6 +7,8 @@ pub mod capability;
 pub mod cgroup;
 pub mod default_spec;
 #[cfg(feature = "containers")]
+pub mod moment;
+#[cfg(feature = "containers")]
 pub mod mount_flag;
 pub mod mount_option;
 pub mod name;

@@ -75,7 +75,7 @@ pub fn draft(
     let images = ImageStore::open(store)?.hold()?;
     let image = find_image(store, &options.image)?;
     let process = process(&options, &image)?;
-    let kernel = Kernel::probe().map_err(|e| ContainerError::Option(e.to_string()))?;
+    let kernel = Kernel::probe()?;
     let view = View::open(&image.layers, kernel)?;
     user::identify(&view, &process.user)?;
     let containers = ContainerStore::open(store)?;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::freezer;
 use super::host_config::host_config;
 use super::identity::hostname;
+use super::log::Form;
 use super::options::LogDriver;
 use super::record::{ContainerRecord, ContainerState, Listed, Mounted, ResolvedMount, Status};
 use super::store::Container;
@@ -72,12 +73,11 @@ fn state_of(state: &ContainerState, paused: bool) -> Value {
     })
 }
 
-/// Where the output is kept; empty while there is none.
+/// Where Docker's readers find the output; empty where there is nothing for them.
 fn log_path(container: &Container) -> String {
-    let options = &container.record.options;
-    let kept = !options.remove && options.log.driver != LogDriver::None;
-    match kept && !container.state.started.is_empty() {
-        true => container.directory.join("log.json").display().to_string(),
+    let json = container.record.options.log.driver == LogDriver::JsonFile;
+    match json && !container.state.started.is_empty() {
+        true => container.directory.join(Form::Json.file_name()).display().to_string(),
         false => String::new(),
     }
 }

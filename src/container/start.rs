@@ -3,13 +3,14 @@
 //! Not here: what comes before and after a run (`supervisor`), who gets the output (`streams`).
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::clock;
 use super::entry::{Container, RunLock};
 use super::error::ContainerError;
-use super::log::{JsonLog, Rotation};
-use super::options::LogDriver;
+use super::log::attributes::attributes;
+use super::log::writer::LogWriter;
 use super::plan::plan;
 use super::record::{ContainerState, Status};
 use super::streams::{Audience, SharedLog, Stdin, connect, ends};
@@ -127,28 +128,20 @@ impl Run<'_> {
         status.map(exit_status)
     }
 
-    /// The log, if one is kept; that it cannot be is no reason not to run.
+    /// The log, if one is kept.
     fn open_log(&mut self) -> SharedLog {
-        let wanted = &self.container.record.options.log;
-        if self.container.record.options.remove || wanted.driver == LogDriver::None {
-            return None;
-        }
-        let rotation =
-            Rotation { max_size_bytes: wanted.max_size_bytes, max_files: wanted.max_files };
-        match JsonLog::open(&self.container.directory.join("log.json"), rotation) {
-            Ok(log) => Some(Rc::new(RefCell::new((log, None)))),
-            Err(error) => {
-                self.warnings.push(format!("the output is not logged: {error}"));
-                None
-            }
-        }
+        let Container { record, directory, .. } = self.container;
+        let attributes = attributes(record).unwrap_or_else(|error| {
+            self.warnings.push(format!("the log has no attributes: {error}"));
+            BTreeMap::new()
+        });
+        let writer = LogWriter::new(directory, &record.options.log, attributes)?;
+        Some(Rc::new(RefCell::new(writer)))
     }
 
     fn close_log(&mut self, log: &SharedLog) {
-        let Some(log) = log else { return };
-        let (log, failure) = &mut *log.borrow_mut();
-        let failure = failure.take().or_else(|| log.finish().err());
-        self.warnings.extend(failure.map(|e| format!("the output is not all logged: {e}")));
+        let loss = log.as_ref().and_then(|log| log.borrow_mut().finish());
+        self.warnings.extend(loss.map(|loss| loss.to_string()));
     }
 
     /// Notes that the process is there. Not durable: after a power cut nothing runs.

@@ -9,7 +9,8 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::termios::isatty;
 
-use super::log::{JsonLog, Stream};
+use super::log::Stream;
+use super::log::writer::LogWriter;
 use crate::engine::guests::Channel;
 use crate::engine::spawn::Running;
 use crate::engine::streams::{Observer, Streams};
@@ -61,18 +62,15 @@ pub fn ends(stdin: Stdin, terminal: bool) -> Result<Ends, Errno> {
     Ok(Ends { child, stdin: our_stdin, outputs: Some((out_read, err_read)) })
 }
 
-/// The log of both streams, and the first error of writing it.
-pub type SharedLog = Option<Rc<RefCell<(JsonLog, Option<std::io::Error>)>>>;
+/// The log of both streams.
+pub type SharedLog = Option<Rc<RefCell<LogWriter>>>;
 
 /// Passes what a stream brings to the log.
 fn observer(log: &SharedLog, stream: Stream) -> Observer {
     let log = log.clone();
     Box::new(move |bytes| {
         if let Some(log) = &log {
-            let (log, failure) = &mut *log.borrow_mut();
-            if failure.is_none() {
-                *failure = log.take(stream, bytes).err();
-            }
+            log.borrow_mut().take(stream, bytes);
         }
     })
 }

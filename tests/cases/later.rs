@@ -5,7 +5,6 @@ const LATER: &[(&str, &str)] = &[
     ("V4.30", "system df"),
     ("V12.14", "exec"),
     ("V12.15", "exec"),
-    ("V12.20", "logs"),
     ("V12.28", "cp"),
     ("S8", "exec"),
 ];

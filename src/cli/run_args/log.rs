@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use super::refusal::refused;
 use crate::config::nearest::nearest;
 use crate::config::size::parse_bytes;
+use crate::container::log::attributes;
 use crate::container::options::{Log, LogDriver};
 use crate::say::failure::Failure;
 
-/// The options of `json-file`; `local` has the first three.
+/// The options of `json-file`; `local` has the first five.
 const OPTIONS: [&str; 10] = [
     "max-size",
     "max-file",
     "compress",
+    "mode",
+    "max-buffer-size",
     "labels",
     "labels-regex",
     "env",
     "env-regex",
     "tag",
-    "mode",
-    "max-buffer-size",
 ];
 
 /// How the output is kept, checked.
@@ -47,8 +48,26 @@ pub fn log(driver: Option<&str>, words: &[String]) -> Result<Log, Failure> {
             });
         }
     }
-    rotation(Log { driver, options, ..Log::default() })
-        .map_err(|e| refused("--log-opt", format!("failed to initialize logging driver: {e}")))
+    mode(&options).map_err(|cause| refused("--log-opt", cause))?;
+    let initialize = |e| refused("--log-opt", format!("failed to initialize logging driver: {e}"));
+    attributes::check(&options).map_err(|e| initialize(e.to_string()))?;
+    rotation(Log { driver, options, ..Log::default() }).map_err(initialize)
+}
+
+/// `mode` and `max-buffer-size` are for drivers that may block. Files never do, so that both modes
+/// are one here; what Docker refuses is refused.
+fn mode(options: &BTreeMap<String, String>) -> Result<(), String> {
+    let mode = options.get("mode").map_or("", String::as_str);
+    if !matches!(mode, "" | "blocking" | "non-blocking") {
+        return Err(format!("logger: logging mode not supported: {mode}"));
+    }
+    let Some(size) = options.get("max-buffer-size") else { return Ok(()) };
+    if mode != "non-blocking" {
+        return Err(
+            "logger: max-buffer-size option is only supported with 'mode=non-blocking'".to_owned()
+        );
+    }
+    parse_bytes(size).map(drop).map_err(|e| format!("error parsing option max-buffer-size: {e}"))
 }
 
 fn driver_called(word: &str) -> Result<LogDriver, Failure> {
@@ -63,7 +82,7 @@ fn driver_called(word: &str) -> Result<LogDriver, Failure> {
 fn known(driver: LogDriver) -> &'static [&'static str] {
     match driver {
         LogDriver::JsonFile => &OPTIONS,
-        LogDriver::Local => &OPTIONS[..3],
+        LogDriver::Local => &OPTIONS[..5],
         LogDriver::None => &[],
     }
 }
@@ -127,11 +146,28 @@ mod tests {
     /// V12.21b: what is refused.
     #[test]
     fn refusals() {
-        let cases: [(&str, &[&str], &str); 9] = [
+        let cases: [(&str, &[&str], &str); 13] = [
             ("nosuch", &[], "error looking up logging plugin nosuch: plugin \"nosuch\" not found"),
             ("json-file", &["foo=1"], "unknown log opt 'foo' for json-file log driver"),
             ("local", &["tag=x"], "unknown log opt 'tag' for local log driver"),
             ("none", &["max-size=1m"], "invalid logging opts for driver none"),
+            ("json-file", &["mode=x"], "logger: logging mode not supported: x"),
+            (
+                "local",
+                &["max-buffer-size=1m"],
+                "logger: max-buffer-size option is only supported with 'mode=non-blocking'",
+            ),
+            (
+                "json-file",
+                &["mode=non-blocking", "max-buffer-size=x"],
+                "error parsing option max-buffer-size: invalid size: 'x'",
+            ),
+            (
+                "json-file",
+                &["tag={{.Name"],
+                "failed to initialize logging driver: template parsing error: template: :1: \
+                 unclosed action",
+            ),
             (
                 "json-file",
                 &["max-size=abc"],

@@ -191,6 +191,6 @@ fn ended() {
     assert_eq!(value["Config"]["ExposedPorts"], json!({"80/tcp": {}}));
     assert_eq!(value["Config"]["Volumes"], json!({"/vol": {}}));
     assert_eq!(value["Config"]["StopSignal"], "SIGINT");
-    web.record.options.remove = true;
+    web.record.options.log.driver = crate::container::options::LogDriver::None;
     assert_eq!(inspect(&web, &Bench::new().volumes)["LogPath"], "");
 }

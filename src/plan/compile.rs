@@ -24,7 +24,8 @@ pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
     compiler.isolation()?;
     compiler.file_systems()?;
     compiler.process_steps(&given)?;
-    Ok(compiler.plan.finish())
+    let warnings = input.cgroup.left_out.clone();
+    Ok(Plan { warnings, ..compiler.plan.finish() })
 }
 
 impl Compiler<'_> {

@@ -77,6 +77,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What each slot is, by its number.
     pub slots: Vec<SlotKind>,
+    /// What the config asks for and the plan leaves out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One operation.

@@ -42,6 +42,9 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         Op::RunHook(spec) => run_hook(apply, spec),
         Op::SendTerminal { master } => send_terminal(apply, *master),
         Op::MakeStub => {
+            if let Some(limit) = apply.links.file_limit.take() {
+                limit.leave_to_process(apply.plan);
+            }
             let report = apply.links.report_pipe.as_ref().ok_or(Errno::BADF)?;
             apply.links.execution = Some(Execution::prepare(program(apply.plan)?, report)?);
             Ok(Taken::Done)

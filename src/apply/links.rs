@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::Mode;
 
 use super::execution::Execution;
+use super::file_limit::FileLimit;
 use super::hook::HookState;
 use crate::plan::step::Actor;
 
@@ -25,6 +26,8 @@ pub struct Links {
     pub child: i32,
     /// What hooks are told.
     pub hook_state: HookState,
+    /// What the process's limit of descriptors was, where it had to be lifted.
+    pub file_limit: Option<FileLimit>,
     /// The stub and what it executes, from the moment that it is made.
     pub execution: Option<Execution>,
     /// The caller's umask: ours is none while the child makes its mount tree.
@@ -42,6 +45,7 @@ impl Links {
             terminal_socket: None,
             child: 0,
             hook_state: HookState::default(),
+            file_limit: None,
             execution: None,
             callers_umask: None,
         }

@@ -9,6 +9,7 @@
 pub mod cgroup;
 pub mod execution;
 pub(crate) mod fault;
+pub mod file_limit;
 pub mod hook;
 pub mod host;
 pub mod links;

@@ -22,7 +22,7 @@ use crate::sys::path::{self, Links};
 pub fn perform(table: &mut Table, op: &Op) -> Option<Outcome> {
     Some(match op {
         Op::OpenPlace { place, path } => open_place(table, *place, path),
-        Op::ExpectDevice { place, device } => expect_device(table, *place, *device),
+        Op::ExpectDevice { place, kind, device } => expect_device(table, *place, (*kind, *device)),
         Op::ExpectFilesystem { place, magic, name } => {
             expect_filesystem(table, *place, *magic, name)
         }
@@ -75,16 +75,25 @@ fn open_place(table: &mut Table, place: Slot, path: &HostPath) -> Outcome {
     Ok(put(table, place, path::open_place(CWD, path.as_path())?))
 }
 
-fn expect_device(table: &Table, place: Slot, device: (u32, u32)) -> Outcome {
+fn file_type(kind: NodeKind) -> FileType {
+    match kind {
+        NodeKind::Character => FileType::CharacterDevice,
+        NodeKind::Block => FileType::BlockDevice,
+        NodeKind::Fifo => FileType::Fifo,
+    }
+}
+
+fn expect_device(table: &Table, place: Slot, (kind, device): (NodeKind, (u32, u32))) -> Outcome {
     let seen = path::node(table.get(place)?)?;
-    if seen.kind == FileType::CharacterDevice && seen.device == device {
+    if seen.kind == file_type(kind) && seen.device == device {
         return Ok(Taken::Done);
     }
-    let ((major, minor), kind) = (seen.device, seen.kind);
+    let ((major, minor), found) = (seen.device, seen.kind);
+    let wanted = if kind == NodeKind::Block { "block" } else { "character" };
     Err(Fault::refused(
         Errno::NODEV,
         format!(
-            "it is not the character device {}:{} but a {kind:?} {major}:{minor}",
+            "it is not the {wanted} device {}:{} but a {found:?} {major}:{minor}",
             device.0, device.1
         ),
     ))
@@ -253,11 +262,7 @@ fn is_directory(file: impl AsFd) -> bool {
 
 fn make_node(table: &Table, directory: Slot, node: &NodeSpec) -> Outcome {
     let directory = table.get(directory)?;
-    let kind = match node.kind {
-        NodeKind::Character => FileType::CharacterDevice,
-        NodeKind::Block => FileType::BlockDevice,
-        NodeKind::Fifo => FileType::Fifo,
-    };
+    let kind = file_type(node.kind);
     let device = rustix::fs::makedev(node.device.0, node.device.1);
     let mode = Mode::from_raw_mode(node.mode);
     let name = OsStr::new(&node.name);

@@ -80,7 +80,7 @@ pub fn run(
             return Err(error.into());
         }
     };
-    let mut one = Run { container, warnings: Vec::new(), guests: None };
+    let mut one = Run { container, warnings: plan.warnings.clone(), guests: None };
     let outcome = one.run(&plan, &report, manner);
     one.warnings.extend(held_mounts::release(store, mounts));
     let state = one.ended(&outcome);

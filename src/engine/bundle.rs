@@ -174,7 +174,8 @@ pub fn run_reported(
     let state = hook_state(bundle, id);
     let given = Given { files: Vec::new(), hook_state: state.clone() };
     let mut running = spawn(plan, given, report)?;
-    let mut warnings = running.late_warnings(plan);
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(running.late_warnings(plan));
     let watched = connect(&running).and_then(|(mut streams, terminal)| {
         supervise(&running, &mut signals, &mut streams, terminal.as_ref())
             .map_err(|errno| SpawnError::Prepare { call: "poll", errno })

@@ -49,8 +49,10 @@ pub enum ResourceError {
 
 /// The container's cgroup: at the config's `cgroupsPath`, or at `default` where it has none.
 ///
-/// A hierarchy in which we may make no cgroup is left out, unless a limit needs it: device rules
-/// alone do not, for a host without cgroups works too.
+/// A hierarchy in which we may make no cgroup is left out, unless a limit needs it. Device rules
+/// alone do not, but they are not dropped in silence: engines put some into every config, so that to
+/// refuse them would refuse every container on a host without cgroups, or without rights over them.
+/// (runc passes over them without rights, crun without a cgroup.)
 pub fn cgroup(
     spec: &Spec,
     host: &CgroupHost,
@@ -78,19 +80,36 @@ pub fn cgroup(
             return Err(ResourceError::NoCgroup { file: limit.file, directory });
         }
     }
-    device_rules(spec, &mut directories)?;
-    Ok(CgroupRequest { directories })
+    let left_out = match device_rules(spec, &mut directories)? {
+        DeviceRules::Held => Vec::new(),
+        DeviceRules::LeftOut => vec![LEFT_OUT.to_owned()],
+    };
+    Ok(CgroupRequest { directories, left_out })
 }
 
+/// What becomes of the device rules.
+enum DeviceRules {
+    /// A cgroup holds to them, or they allow everything.
+    Held,
+    /// There is no cgroup that could.
+    LeftOut,
+}
+
+const LEFT_OUT: &str = "the device rules are not enforced: no cgroup can be made for them; without \
+                        the capability MKNOD a container has only the devices that it is given";
+
 /// Adds the device rules: lines where v1 has the controller, else a program on v2.
-fn device_rules(spec: &Spec, directories: &mut [CgroupDirectory]) -> Result<(), ResourceError> {
+fn device_rules(
+    spec: &Spec,
+    directories: &mut [CgroupDirectory],
+) -> Result<DeviceRules, ResourceError> {
     let linux = spec.linux().as_ref();
     let listed = linux.and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     let configured = resources.and_then(|it| it.devices().as_deref()).unwrap_or_default();
     let rules = device::rules(listed, configured)?;
     if device::allows_everything(&rules) {
-        return Ok(());
+        return Ok(DeviceRules::Held);
     }
     let on_v1 = |site: &Site| site.controllers.iter().any(|name| name == "devices");
     if let Some(directory) = directories.iter_mut().find(|it| on_v1(&it.site)) {
@@ -98,8 +117,10 @@ fn device_rules(spec: &Spec, directories: &mut [CgroupDirectory]) -> Result<(), 
     } else if let Some(directory) = directories.iter_mut().find(|it| it.site.version == Version::V2)
     {
         directory.devices = Some(DeviceProgram(Rc::new(device::program(&rules)?)));
+    } else {
+        return Ok(DeviceRules::LeftOut);
     }
-    Ok(())
+    Ok(DeviceRules::Held)
 }
 
 /// The config's filter of system calls, with the flags to load it with; programs that were made
@@ -111,4 +132,31 @@ pub fn seccomp(spec: &Spec, cache: &Path) -> Result<Option<(Program, u32)>, Reso
         return Err(ResourceError::Notify);
     }
     Ok(Some((Program(Rc::new(program.instructions())), program.flags)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::name::ContainerId;
+    use serde_json::json;
+
+    /// Without a cgroup device rules are left out, which is told; those that allow everything, and
+    /// a config without any where nothing is denied, lose nothing.
+    #[test]
+    fn device_rules_are_not_dropped_in_silence() -> Result<(), Box<dyn std::error::Error>> {
+        let cases = [
+            (json!([{"allow": false, "access": "rwm"}]), true),
+            (json!([{"allow": true, "access": "rwm"}]), false),
+        ];
+        for (rules, told) in cases {
+            let mut config = crate::config::default_spec::json();
+            config["linux"]["resources"] = json!({"devices": rules});
+            let spec: Spec = serde_json::from_value(config)?;
+            let id: ContainerId = "box".parse()?;
+            let request = cgroup(&spec, &CgroupHost::default(), CgroupPath::of_oci_id(&id))?;
+            let words = request.left_out.first().map(String::as_str).unwrap_or_default();
+            assert_eq!(words.starts_with("the device rules are not enforced"), told, "{words}");
+        }
+        Ok(())
+    }
 }

@@ -94,7 +94,8 @@ mod tests {
             origin: Origin::new(origin),
             because: "a step after the start",
         };
-        let plan = Plan { steps: vec![step("default"), step("/hooks/poststart/1")], slots: vec![] };
+        let plan =
+            Plan { steps: vec![step("default"), step("/hooks/poststart/1")], ..Plan::default() };
         let failure =
             |words: &str| StepFailure { step: 1, errno: Errno::PERM, words: words.to_owned() };
         let mut running = waiting()?;

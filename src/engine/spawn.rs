@@ -13,6 +13,7 @@ use rustix::pipe::PipeFlags;
 use super::clone::{self, NoChild};
 pub use super::running::Running;
 use crate::apply::cgroup::Undo;
+use crate::apply::file_limit::FileLimit;
 use crate::apply::hook::HookState;
 use crate::apply::links::Links;
 use crate::apply::outcome::Taken;
@@ -92,6 +93,7 @@ impl Wires {
             terminal_socket: self.terminal.map(|(_, child)| child),
             child: 0,
             hook_state,
+            file_limit: None,
             execution: None,
             callers_umask: None,
         }
@@ -112,6 +114,7 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
     for (number, file) in (0..).zip(given.files) {
         host.table.put(Slot(number), file);
     }
+    let file_limit = FileLimit::lift(plan);
     let clone_step = early_steps(&mut host)?;
     let wires = match Wires::new(plan) {
         Ok(wires) => wires,
@@ -121,8 +124,12 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
         }
     };
     match clone(&host, clone_step) {
-        Ok(Cloned::Child) => run_child(host, clone_step, wires.child(given.hook_state)),
+        Ok(Cloned::Child) => {
+            let links = Links { file_limit, ..wires.child(given.hook_state) };
+            run_child(host, clone_step, links)
+        }
         Ok(Cloned::Parent { pid, pidfd }) => {
+            drop(file_limit);
             host.links.hook_state = given.hook_state;
             Parent { host, pid, pidfd }.go_on(clone_step, wires)
         }

@@ -19,11 +19,13 @@ pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
     };
     let namespaces = namespaces::read(input)?;
     let root = plan.slot(super::SlotKind::Tree);
-    let mut compiler = Compiler { input, plan, namespaces, procfs: None, root, covers: 0 };
+    let mut compiler =
+        Compiler { input, plan, namespaces, procfs: None, root, covers: 0, idmaps: Vec::new() };
     compiler.isolation()?;
     compiler.file_systems()?;
     compiler.process_steps(&given)?;
-    Ok(compiler.plan.finish())
+    let warnings = input.cgroup.left_out.clone();
+    Ok(Plan { warnings, ..compiler.plan.finish() })
 }
 
 impl Compiler<'_> {

@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::input::Input;
 use super::namespaces::Namespaces;
-use super::step::{Op, Slot};
+use super::step::{IdRange, Op, Slot};
 
 /// A plan while it is compiled: what every part needs to know.
 pub(super) struct Compiler<'a> {
@@ -16,6 +16,15 @@ pub(super) struct Compiler<'a> {
     pub(super) root: Slot,
     /// How many mounts lie between the old root and the new one.
     pub(super) covers: u32,
+    /// The mappings that there is a user namespace for.
+    pub(super) idmaps: Vec<Idmap>,
+}
+
+/// A mapping of users and groups, and the user namespace that has it.
+pub(super) struct Idmap {
+    pub(super) uids: Vec<IdRange>,
+    pub(super) gids: Vec<IdRange>,
+    pub(super) namespace: Slot,
 }
 
 impl Compiler<'_> {

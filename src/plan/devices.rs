@@ -87,7 +87,7 @@ pub(super) fn in_our_dev(c: &mut Compiler<'_>, dev: Slot) -> Result<(), CompileE
         .filter(|(directory, _)| directory.as_str() == "/dev")
         .map(|(_, node)| node)
         .collect();
-    fill(c, dev, here);
+    fill(c, (dev, &RootPath::clean("/dev")), here);
     let has_devpts = c.input.spec.mounts().iter().flatten().any(|mount| {
         mount.destination().to_str().map(RootPath::clean) == Some(RootPath::clean("/dev/pts"))
     });
@@ -102,7 +102,7 @@ pub(super) fn in_our_dev(c: &mut Compiler<'_>, dev: Slot) -> Result<(), CompileE
 }
 
 /// The default nodes that the config does not list itself, then those that it lists.
-fn fill(c: &mut Compiler<'_>, directory: Slot, listed: Vec<NodeSpec>) {
+fn fill(c: &mut Compiler<'_>, directory: (Slot, &RootPath), listed: Vec<NodeSpec>) {
     let defaults: Vec<NodeSpec> =
         default_nodes().filter(|d| listed.iter().all(|l| l.name != d.name)).collect();
     for node in defaults {
@@ -113,28 +113,32 @@ fn fill(c: &mut Compiler<'_>, directory: Slot, listed: Vec<NodeSpec>) {
     }
 }
 
-fn make(c: &mut Compiler<'_>, directory: Slot, node: NodeSpec, because: &'static str) {
+/// Makes a node in the directory that is at a path of the root.
+fn make(
+    c: &mut Compiler<'_>,
+    (directory, path): (Slot, &RootPath),
+    node: NodeSpec,
+    because: &'static str,
+) {
     if c.namespaces.is_own(Namespace::User) && node.kind != NodeKind::Fifo {
-        bind_node(c, directory, &node);
+        bind_node(c, (directory, path), &node);
     } else {
         c.push(Op::MakeNode { directory, node }, because);
     }
 }
 
 /// In a user namespace mknod is EPERM, so the host's own node is bound.
-fn bind_node(c: &mut Compiler<'_>, directory: Slot, node: &NodeSpec) {
+fn bind_node(c: &mut Compiler<'_>, (directory, path): (Slot, &RootPath), node: &NodeSpec) {
     let tree = c.plan.slot(SlotKind::Tree);
-    let source = Source::Host(HostPath::new(format!("/dev/{}", node.name)));
+    let source = Source::Host(HostPath::new(format!("{}/{}", path.as_str(), node.name)));
     c.plan.early(
         Op::CloneTree { tree, source, recursion: Recursion::TopOnly },
         "mknod is EPERM in a user namespace, so the host's node is bound",
     );
-    if node.kind == NodeKind::Character {
-        c.plan.early(
-            Op::ExpectDevice { place: tree, device: node.device },
-            "the name on the host must be the device that is meant",
-        );
-    }
+    c.plan.early(
+        Op::ExpectDevice { place: tree, kind: node.kind, device: node.device },
+        "the name on the host must be the device that is meant",
+    );
     let change = Change { propagation: Some(Propagation::Private), ..Change::default() };
     c.plan.early(
         Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
@@ -175,14 +179,14 @@ pub(super) fn outside_our_dev(c: &mut Compiler<'_>, dev: Option<Slot>) -> Result
         let (root, links, missing) = (c.root, Links::Refused, Missing::MakeDirectory);
         let in_dev = path == plain_dev;
         c.push(
-            Op::Pin { place: directory, root, path, links, missing },
+            Op::Pin { place: directory, root, path: path.clone(), links, missing },
             "a link here would let the nodes be made outside of the root",
         );
         if in_dev && !bound {
-            fill(c, directory, nodes);
+            fill(c, (directory, &path), nodes);
         } else {
             for node in nodes {
-                make(c, directory, node, "the config gives this device to the container");
+                make(c, (directory, &path), node, "the config gives this device to the container");
             }
         }
         c.plan.flush_after_dev();

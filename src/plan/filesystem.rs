@@ -131,6 +131,11 @@ fn parameters(
         let because = "a tmpfs has its target's mode, so that what could be used before still can";
         set(c, "mode", Parameter::ModeOf(place), because);
     }
+    if options.is_read_only() && is_on_device(fs) {
+        let because = "as mount(8) does: a device that is read-only itself takes no other mount, and \
+                       a journal must not be replayed onto it";
+        set(c, "ro", Parameter::Flag, because);
+    }
     for datum in &options.data {
         if fs.kind == "overlay" && overlay::directories(c, context, datum)? {
             continue;
@@ -139,6 +144,13 @@ fn parameters(
         set(c, &datum.key, value, "an option that is the file system's own");
     }
     Ok(())
+}
+
+/// Is it a file system on a block device of the host?
+fn is_on_device(fs: &NewFs<'_>) -> bool {
+    const ON_NONE: [&str; 7] =
+        ["tmpfs", "proc", "sysfs", "overlay", "mqueue", "devpts", "binfmt_misc"];
+    fs.source.is_some_and(|source| source.starts_with('/')) && !ON_NONE.contains(&fs.kind)
 }
 
 /// The value of a text parameter.

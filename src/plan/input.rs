@@ -122,6 +122,8 @@ pub struct CgroupDirectory {
 pub struct CgroupRequest {
     /// The directories.
     pub directories: Vec<CgroupDirectory>,
+    /// What is left out because there is no cgroup for it.
+    pub left_out: Vec<String>,
 }
 
 impl CgroupRequest {

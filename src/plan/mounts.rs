@@ -7,7 +7,7 @@ use oci_spec::runtime::Mount;
 use super::compiler::Compiler;
 use super::error::CompileError;
 use super::filesystem::{NewFs, Target, file_system_tree, make_read_only, text};
-use super::step::{Op, Origin, Slot, SlotKind};
+use super::step::{NodeKind, Op, Origin, Slot, SlotKind};
 use super::{cgroup, devices, source};
 use crate::config::mount_option::{MountOptions, attribute};
 use crate::config::path::{HostPath, RootPath};
@@ -145,7 +145,7 @@ pub(super) fn prepare_masks(c: &mut Compiler<'_>) -> Option<Masks> {
         "the host's own: one from the container's root could be anything (CVE-2025-31133)",
     );
     c.push(
-        Op::ExpectDevice { place: null, device: (1, 3) },
+        Op::ExpectDevice { place: null, kind: NodeKind::Character, device: (1, 3) },
         "only the null device hides a file without a way to read or fill it",
     );
     let context = c.plan.slot(SlotKind::Context);

@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::Mount;
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, Idmap};
 use super::error::CompileError;
 use super::filesystem::Target;
 use super::input::MountNote;
@@ -207,26 +207,35 @@ fn idmap(
         given
     };
     let joined = c.namespaces.joined.iter().find(|(kind, _)| *kind == Namespace::User).cloned();
-    let namespace = c.plan.slot(SlotKind::Namespace);
-    match joined {
+    let namespace = match joined {
         Some((kind, path)) if uids.is_empty() => {
+            let namespace = c.plan.slot(SlotKind::Namespace);
             let because = "the mapping is that of the user namespace that the container joins";
             c.plan.early(Op::OpenNamespace { namespace, kind, path }, because);
+            namespace
         }
         _ if uids.is_empty() || gids.is_empty() => {
             let word = if reach == Reach::Below { "ridmap" } else { "idmap" };
             return Err(CompileError::NoMapping { origin: origin.to_string(), word });
         }
-        _ => new_idmap(c, namespace, uids, gids),
-    }
+        _ => idmap_of(c, uids, gids),
+    };
     Ok(Some((namespace, reach)))
 }
 
-fn new_idmap(c: &mut Compiler<'_>, namespace: Slot, uids: Vec<IdRange>, gids: Vec<IdRange>) {
+/// A user namespace with this mapping: one for all mounts that have the same.
+fn idmap_of(c: &mut Compiler<'_>, uids: Vec<IdRange>, gids: Vec<IdRange>) -> Slot {
+    if let Some(known) = c.idmaps.iter().find(|known| (&known.uids, &known.gids) == (&uids, &gids))
+    {
+        return known.namespace;
+    }
+    let namespace = c.plan.slot(SlotKind::Namespace);
     c.plan.early(
-        Op::NewIdmap { namespace, uids, gids },
+        Op::NewIdmap { namespace, uids: uids.clone(), gids: gids.clone() },
         "a mount takes its mapping from a user namespace; the container's own does not exist yet",
     );
+    c.idmaps.push(Idmap { uids, gids, namespace });
+    namespace
 }
 
 /// A cloned tree that is about to be changed.

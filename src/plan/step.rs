@@ -77,6 +77,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What each slot is, by its number.
     pub slots: Vec<SlotKind>,
+    /// What the config asks for and the plan leaves out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One operation.
@@ -86,8 +89,8 @@ pub struct Plan {
 pub enum Op {
     /// open(O_PATH) on the host.
     OpenPlace { place: Slot, path: HostPath },
-    /// fstat: it must be this character device.
-    ExpectDevice { place: Slot, device: (u32, u32) },
+    /// fstat: it must be this device.
+    ExpectDevice { place: Slot, kind: NodeKind, device: (u32, u32) },
     /// fstatfs: it must be on this file system.
     ExpectFilesystem { place: Slot, magic: u64, name: &'static str },
     /// open of a namespace file, checked to be of the kind.

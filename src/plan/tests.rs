@@ -52,7 +52,7 @@ fn attach(tree: u32, place: u32) -> Op {
 /// A plan with a clone at the beginning and an exec at the end; `steps` are the child's.
 fn plan_with(slots: &[SlotKind], steps: Vec<Op>) -> Plan {
     let steps = [clone()].into_iter().chain(steps.into_iter().map(child)).chain([exec()]);
-    Plan { steps: steps.collect(), slots: slots.to_vec() }
+    Plan { steps: steps.collect(), slots: slots.to_vec(), ..Plan::default() }
 }
 
 use SlotKind::{Context, Given, Namespace as Ns, Place, TerminalMaster, TerminalPeer, Tree};
@@ -149,7 +149,7 @@ fn plans_that_forget_the_clone() {
     twice.steps.insert(1, clone());
     assert_eq!(check(&twice), Err(Unsound::Clone { step: 2 }));
 
-    let never = Plan { steps: vec![exec()], slots: Vec::new() };
+    let never = Plan { steps: vec![exec()], ..Plan::default() };
     assert_eq!(check(&never), Err(Unsound::Clone { step: 1 }));
 }
 

@@ -77,8 +77,9 @@ fn configure(context: Slot, key: &str, value: &Parameter) -> String {
 fn tree_call(op: &Op) -> Option<String> {
     Some(match op {
         Op::OpenPlace { path, .. } => format!("open(\"{path}\", O_PATH)"),
-        Op::ExpectDevice { place, device } => {
-            format!("fstat({}) == S_IFCHR, makedev({}, {})", fd(*place), device.0, device.1)
+        Op::ExpectDevice { place, kind, device } => {
+            let kind = if *kind == NodeKind::Block { "S_IFBLK" } else { "S_IFCHR" };
+            format!("fstat({}) == {kind}, makedev({}, {})", fd(*place), device.0, device.1)
         }
         Op::ExpectFilesystem { place, name, .. } => {
             format!("fstatfs({}) == {}_SUPER_MAGIC", fd(*place), name.to_uppercase())

@@ -1,6 +1,7 @@
 //! Bind mounts: who opens the source, what is set while it is detached, and in which order.
 
 use rrun::plan::error::CompileError;
+use rrun::plan::step::{Op, Step};
 use serde_json::{Value, json};
 
 use crate::plan_of::Case;
@@ -175,6 +176,29 @@ fn idmapped_mounts() {
         let wanted = format!("{recursive}{{attr_set=IDMAP, userns_fd=#");
         assert!(change.starts_with(&wanted), "{options:?}: {change}");
     }
+}
+
+/// One user namespace serves all mounts with the same mapping.
+#[test]
+fn one_user_namespace_for_each_mapping() {
+    let mapped = |host: u32| {
+        let mut mount = bind(&["rbind", "idmap"]);
+        let rows = json!([{"containerID": 0, "hostID": host, "size": 10}]);
+        mount["uidMappings"] = rows.clone();
+        mount["gidMappings"] = rows;
+        mount
+    };
+    let mut case = Case::bare();
+    for host in [1000, 2000, 1000, 1000, 2000] {
+        case = case.with_mount("it", mapped(host));
+    }
+    let plan = case.plan();
+    let made = plan.steps.iter().filter(|step| matches!(step.op, Op::NewIdmap { .. })).count();
+    let given = |step: &&Step| match &step.op {
+        Op::SetAttributes { change, .. } => change.idmap.is_some(),
+        _ => false,
+    };
+    assert_eq!((made, plan.steps.iter().filter(given).count()), (2, 5));
 }
 
 /// Without rows the mapping is that of the container's user namespace, new or joined.

@@ -171,7 +171,7 @@ fn cgroup(host: &CgroupHost) -> CgroupRequest {
     };
     let v1 = host.v1.values().map(|hierarchy| site(&hierarchy.mount, Version::V1));
     let v2 = host.unified.iter().map(|it| site(&it.hierarchy.mount, Version::V2));
-    CgroupRequest { directories: v1.chain(v2).collect() }
+    CgroupRequest { directories: v1.chain(v2).collect(), ..CgroupRequest::default() }
 }
 
 fn hierarchy(mount: &str) -> Hierarchy {

@@ -133,6 +133,25 @@ fn in_a_user_namespace() {
     bundle.run().refused("it is not the character device 1:5");
 }
 
+/// A block device is bound from its own path, and must be the one that is meant.
+#[test]
+fn block_devices_in_a_user_namespace() {
+    need!(Need::Root, Need::UserNamespaces);
+    for (minor, fine) in [(7, true), (6, false)] {
+        let mut bundle = Bundle::new();
+        bundle.namespace("user");
+        bundle.config["linux"]["devices"] =
+            json!([{"path": "/dev/shm/b", "type": "b", "major": 7, "minor": minor}]);
+        bundle.sh("stat -c '%F %t:%T' /dev/shm/b");
+        let ended = bundle.host("mount -t tmpfs none /dev/shm; mknod /dev/shm/b b 7 7; $RUN");
+        if fine {
+            assert_eq!(ended.ok(), "block special file 7:7\n");
+        } else {
+            ended.refused("it is not the block device 7:6");
+        }
+    }
+}
+
 /// Devices that cannot be.
 #[test]
 fn refused() {

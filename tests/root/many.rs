@@ -20,3 +20,27 @@ fn five_thousand_binds() {
     assert_eq!(ended.out, "5000\n64\n", "{}", ended.err);
     assert!(ended.err.contains("Read-only file system"), "{}", ended.err);
 }
+
+/// In a user namespace the host opens all sources before the clone: with more binds than the soft
+/// limit has descriptors. The process has its caller's limit, or that of the config.
+#[test]
+fn more_binds_than_descriptors_in_a_user_namespace() {
+    need!(Need::Root, Need::UserNamespaces);
+    for limit in [None, Some(500)] {
+        let mut bundle = Bundle::new();
+        bundle.namespace("user");
+        let source = bundle.directory("src");
+        for number in 0..2000 {
+            bundle.bind(&source, &format!("/m/{number}"), &["rbind"]);
+        }
+        bundle.config["process"]["rlimits"] = match limit {
+            None => serde_json::json!([]),
+            Some(limit) => {
+                serde_json::json!([{"type": "RLIMIT_NOFILE", "soft": limit, "hard": limit}])
+            }
+        };
+        bundle.sh("grep -c ' /m/' /proc/self/mountinfo; ulimit -n");
+        let ended = bundle.host("ulimit -Sn 256; $RUN");
+        assert_eq!(ended.ok(), format!("2000\n{}\n", limit.unwrap_or(256)));
+    }
+}

@@ -139,6 +139,28 @@ fn other_file_systems() {
     assert_eq!(flags(&ended.out, "/proc"), "nosuid,nodev,noexec,relatime");
 }
 
+/// Read-only is also the file system, not its mount alone: else a device that is read-only itself
+/// could not be mounted.
+#[test]
+fn a_read_only_device() {
+    need!(Need::Root, Need::Program("mkfs.ext4"), Need::Program("losetup"));
+    let mut bundle = Bundle::new();
+    bundle.mount(json!({
+        "type": "ext4", "source": "/dev/LOOP", "destination": "/disk", "options": ["ro", "nodev"],
+    }));
+    // The container's cgroup is there before its mounts are.
+    bundle.config["linux"]["resources"] = json!({"devices": [{"allow": true, "access": "rwm"}]});
+    bundle.sh("ls /disk; grep ' /disk ' /proc/self/mountinfo");
+    let ended = bundle.host(
+        "truncate -s 4M $B/img; mkfs.ext4 -q $B/img; L=$(losetup --find --show -r $B/img); \
+         sed -i s,/dev/LOOP,$L, $B/config.json; $RUN; S=$?; losetup -d $L; exit $S",
+    );
+    assert!(ended.ok().starts_with("lost+found\n"), "{}", ended.out);
+    let line = ended.out.lines().last().unwrap();
+    assert!(line.rsplit(' ').next().unwrap().split(',').any(|word| word == "ro"), "{line}");
+    assert_eq!(flags(&ended.out, "/disk"), "ro,nodev,relatime");
+}
+
 /// More layers than one text of 255 bytes could name, as a list and one by one.
 #[test]
 fn an_overlay_of_many_long_layers() {

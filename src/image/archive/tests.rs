@@ -213,10 +213,11 @@ fn refused() {
     lone_zeros.extend(new().file("hidden", b"").0);
     let mut no_owner = header(b'0', b"f");
     no_owner.set_uid(u32::MAX.into());
-    let cases: [(&str, Vec<u8>); 22] = [
+    let cases: [(&str, Vec<u8>); 23] = [
         ("the archive is empty", vec![]),
         ("this is not a tar archive", vec![b'#'; 600]),
-        ("cut off in the middle of its first block", vec![b'#'; 100]),
+        ("this is not a tar archive: it is text", vec![b'#'; 100]),
+        ("cut off in the middle of its first block", new().file("a", &[1]).0[..150].into()),
         ("after \"a\" is damaged: wrong checksum", bad_sum),
         ("after \"a\" is damaged: a block of zeros, and then more", lone_zeros),
         ("cut off in the middle of a", new().file("a", &[1; 600]).0[..1000].into()),

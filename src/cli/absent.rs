@@ -14,7 +14,7 @@ pub fn instead(word: &str) -> Option<&'static str> {
         }
         "secret" | "config" => "bind a file read-only: --mount type=bind,src=FILE,dst=/run/…,ro",
         "network" => "containers have a network of their own with loopback, or --network host",
-        "plugin" => "`rrun volume create --driver` names the volume drivers that are there",
+        "plugin" => "a volume driver is named where it is used: `rrun volume create --driver NAME`",
         "context" => "rrun has no daemon to talk to; --root DIR chooses another store",
         "search" | "trust" | "manifest" => "skopeo looks into registries and copies images",
         "checkpoint" => "rrun cannot save the state of a process; volumes keep its data",

@@ -76,8 +76,9 @@ impl SourceReader {
 
     /// As [`SourceReader::read`], with the flags of the mounts.
     pub fn read_with_flags(&mut self, source: &Path) -> SourceFact {
-        let Some(found) = Found::open(source) else { return self.fact(source, None) };
-        let fact = self.fact(source, Some(&found));
+        let found = Found::open(source);
+        let fact = self.fact(source, found.as_ref());
+        let Some(found) = found else { return fact };
         let mounts = self.mounts.get_or_insert_with(mounts);
         let below =
             mounts.iter().filter(|(at, _)| *at != found.path && at.starts_with(&found.path));

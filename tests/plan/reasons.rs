@@ -120,7 +120,7 @@ fn a_shared_reason_is_told_once() {
             let told = |line: &&str| {
                 **line == *step.because || line.ends_with(&format!(": {}", step.because))
             };
-            assert!(lines.iter().any(|line| told(line)), "{}", step.because);
+            assert!(lines.iter().any(told), "{}", step.because);
         }
     }
 }

@@ -78,7 +78,8 @@ fn the_caller_s_own_program() {
         bundle.args(&["/entry", "spec"]);
         let ended = bundle.run();
         let said = format!("{}{}", ended.out, ended.err);
-        assert_eq!((ended.status, said.as_str()), (127, ""), "{first}");
+        let words = "exec: /proc/self/exe is no program of this container\n";
+        assert_eq!((ended.status, said.as_str()), (127, words), "{first}");
     }
     let mut bundle = Bundle::new();
     std::os::unix::fs::symlink("/proc/self/exe", bundle.root("entry")).unwrap();

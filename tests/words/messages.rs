@@ -83,8 +83,8 @@ fn commands() {
                 &["build", "."],
                 125,
                 "cannot run the command build: rrun has no `build`\n  hint: build with another \
-                 tool (buildah, docker build), then `rrun load` its archive, or `rrun import` a root \
-                 file system",
+                 tool (buildah, docker build), then `rrun load` its archive, or `rrun import` a \
+                 root file system",
             ),
             (
                 &["network", "create", "x"],

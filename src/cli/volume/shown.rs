@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::volume_option::masked;
+use crate::config::secret::masked;
 use crate::say::list::Columns;
 use crate::say::template::Row;
 use crate::volume::record::VolumeRecord;

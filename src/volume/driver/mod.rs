@@ -5,6 +5,7 @@
 //!
 //! Not here: who uses it, and for how long (`volume::mounted`).
 
+mod credentials;
 pub mod local;
 mod loop_device;
 mod mount;
@@ -83,6 +84,16 @@ pub enum MountError {
         /// Why not.
         source: io::Error,
     },
+    /// The file of a share's user cannot be read.
+    #[error("error while mounting volume '{data}': credentials {file}: {source}")]
+    Credentials {
+        /// Where it was to be mounted.
+        data: String,
+        /// The file.
+        file: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// A user of that id has the mount already.
     #[error("the volume's mount is in use by {user:?} already")]
     Busy {
@@ -129,6 +140,13 @@ pub(super) fn mount_at(
         let address =
             resolve(&host).map_err(|source| MountError::Address { data: shown(), host, source })?;
         wish = wish.with_address(address);
+    }
+    if let Some(file) = credentials::file(&wish).map(str::to_owned) {
+        wish = credentials::apply(wish, &file).map_err(|source| MountError::Credentials {
+            data: shown(),
+            file,
+            source,
+        })?;
     }
     mount::mount(&wish, data).map_err(|refusal| MountError::Refused {
         data: shown(),

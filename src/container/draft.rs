@@ -348,6 +348,6 @@ fn check_driver(store: &Store, wish: &VolumeWish) -> Result<String, ContainerErr
     })?;
     driver
         .accept(&wish.volume.options)
-        .map_err(|source| VolumeError::Options { name: wish.name.clone(), source })?;
+        .map_err(|source| VolumeError::Driver { name: wish.name.clone(), source })?;
     Ok(driver.name().into())
 }

@@ -214,7 +214,10 @@ impl Draft {
             self.refuse_file(&target)?;
         }
         let ownership = storage::ownership(volume);
-        let wish = self.wish(volume, &target)?;
+        let mut wish = self.wish(volume, &target)?;
+        if wanted.takes_volume_driver() && wish.volume.driver.is_empty() {
+            wish.volume.driver = self.record.options.volume_driver.clone();
+        }
         let driver = check_driver(store, &wish)?;
         let name = wish.name.clone();
         self.volumes.push(wish);

@@ -25,7 +25,7 @@ pub fn host_config(options: &RunOptions) -> Value {
         "PortBindings": {},
         "RestartPolicy": restart_policy(options.restart),
         "AutoRemove": options.remove,
-        "VolumeDriver": "",
+        "VolumeDriver": options.volume_driver,
         "VolumesFrom": list(options.volumes_from.iter().map(|from| from.text.clone()).collect()),
         "ConsoleSize": [0, 0],
         "CapAdd": capabilities(&limits.cap_add),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use super::encrypted::EncryptedError;
+use super::encrypted_error::EncryptedError;
 use crate::config::volume_option::VolumeOptionError;
 use crate::sys::errno::{lower_words, words};
 use crate::volume::plugin::PluginError;

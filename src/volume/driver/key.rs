@@ -18,7 +18,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pipe::PipeFlags;
 use rustix::time::Timespec;
 
-use super::encrypted::EncryptedError;
+use super::encrypted_error::EncryptedError;
 use crate::sys::spawn::{Program, spawn};
 
 /// gocryptfs reads no more.

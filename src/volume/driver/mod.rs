@@ -10,6 +10,7 @@
 pub mod backing;
 mod credentials;
 pub mod encrypted;
+mod encrypted_error;
 mod error;
 pub mod key;
 pub mod local;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
+pub use self::encrypted_error::EncryptedError;
 pub use self::error::{DriverError, MountError};
 use super::plugin::Plugin;
 

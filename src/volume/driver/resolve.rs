@@ -314,8 +314,11 @@ mod tests {
         }
     }
 
-    /// Serves as many questions as there are answers; each makes the datagrams of one.
-    fn server(answers: Vec<fn(&[u8]) -> Vec<Vec<u8>>>) -> (u16, std::thread::JoinHandle<()>) {
+    /// The datagrams that answer a question.
+    type Answerer = fn(&[u8]) -> Vec<Vec<u8>>;
+
+    /// Serves as many questions as there are answers.
+    fn server(answers: Vec<Answerer>) -> (u16, std::thread::JoinHandle<()>) {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = server.local_addr().unwrap().port();
         let serving = std::thread::spawn(move || {
@@ -378,13 +381,13 @@ mod tests {
         serving_bad.join().unwrap();
         serving_good.join().unwrap();
 
-        let none: fn(&[u8]) -> Vec<Vec<u8>> = |asked| vec![with_code(asked, 3)];
+        let none: Answerer = |asked| vec![with_code(asked, 3)];
         let (port, serving) = server(vec![none, none]);
         let words = ask(&Servers::parse("", port), "nas.example").unwrap_err().to_string();
         assert_eq!(words, "no such host");
         serving.join().unwrap();
 
-        let refused: fn(&[u8]) -> Vec<Vec<u8>> = |asked| vec![with_code(asked, 5)];
+        let refused: Answerer = |asked| vec![with_code(asked, 5)];
         let (port, serving) = server(vec![refused, refused]);
         let words = ask(&Servers::parse("", port), "nas.example").unwrap_err().to_string();
         assert_eq!(words, "the name server 127.0.0.1 answers that it refuses");

@@ -40,6 +40,8 @@ fn body(parts: &[&[u8]]) -> String {
     }
 }
 
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n";
+
 /// The three ways in which a body ends, whole and in pieces.
 #[test]
 fn answers() {
@@ -47,14 +49,8 @@ fn answers() {
         (&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}xxx"], "200 {}"),
         (&[b"HTTP/1.1 500 No\r\ncontent-length:2\r\n", b"\r\n{", b"}"], "500 {}"),
         (&[b"HTTP/1.0 200 OK\r\n\r\n{", b"}"], "200 {}"),
-        (
-            &[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\n\r\n"],
-            "200 {}",
-        ),
-        (
-            &[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", b"0", b"2\r", b"\n{", b"}\r\n0\r\n"],
-            "200 {}",
-        ),
+        (&[CHUNKED, b"1\r\n{\r\n1;x=y\r\n}\r\n0\r\n\r\n"], "200 {}"),
+        (&[CHUNKED, b"0", b"2\r", b"\n{", b"}\r\n0\r\n"], "200 {}"),
         (&[b"HTTP/1.1 204 None\r\n\r\n"], "204 "),
         (&[b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"], "200 x"),
         (&[b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"], "200 x"),

@@ -113,5 +113,7 @@ fn start(hook: &HookSpec, state: &str) -> Result<Child, Fault> {
     file.write_all(state.as_bytes())?;
     file.rewind()?;
     let environment = texts(&hook.env)?;
-    Ok(spawn::spawn(Program { path, arguments, environment, stdin: file.as_fd() })?)
+    let stdin = file.as_fd();
+    let program = Program { path, arguments, environment, stdin, stdout: None, stderr: None };
+    Ok(spawn::spawn(program)?)
 }

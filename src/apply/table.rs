@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::plan::dataflow::{makes, uses};
-use crate::plan::step::{Actor, Op, Plan, Slot};
+use crate::plan::step::{Actor, Op, Parameter, Plan, Slot};
 
 /// Was what a descriptor is open on there before?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ impl Table {
         let mut steps = (0u32..).zip(&plan.steps);
         let clone = steps.find(|(_, step)| matches!(step.op, Op::Clone(_))).map(|(index, _)| index);
         let mut last_use = vec![0; plan.slots.len()];
+        // Given as /proc/self/fd/N: the kernel opens the path when the file system is made.
+        let mut named: Vec<(Slot, Slot)> = Vec::new();
         for (index, step) in (0u32..).zip(&plan.steps) {
             // What the child will use the host keeps open until the child has inherited it.
             let needed_at = match clone {
@@ -51,6 +53,18 @@ impl Table {
             for slot in makes(&step.op).iter().chain(uses(&step.op).iter().map(|(slot, _)| slot)) {
                 let last = &mut last_use[slot.0 as usize];
                 *last = needed_at.max(*last);
+            }
+            match &step.op {
+                Op::Configure { context, value: Parameter::DirectoryPath(place), .. } => {
+                    named.push((*context, *place));
+                }
+                Op::CreateFilesystem { context } => {
+                    for (_, place) in named.iter().filter(|(of, _)| of == context) {
+                        let last = &mut last_use[place.0 as usize];
+                        *last = needed_at.max(*last);
+                    }
+                }
+                _ => {}
             }
         }
         let mut ends: Vec<u32> = (0u32..).take(last_use.len()).collect();
@@ -117,5 +131,39 @@ impl Table {
                 *entry = None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::step::{Origin as Asker, SlotKind, Step};
+
+    /// A directory that a file system is given by its path in /proc is open until the file system
+    /// is made (kernels that take no descriptors there).
+    #[test]
+    fn a_directory_given_by_path_stays_open() {
+        let (context, place) = (Slot(0), Slot(1));
+        let ops = [
+            Op::Configure { context, key: "k".into(), value: Parameter::DirectoryPath(place) },
+            Op::Configure { context, key: "l".into(), value: Parameter::Flag },
+            Op::CreateFilesystem { context },
+        ];
+        let step = |op| Step {
+            op,
+            actor: Actor::Child,
+            origin: Asker::new("test"),
+            because: "the test wants it",
+        };
+        let slots = vec![SlotKind::Context, SlotKind::Place];
+        let plan = Plan { steps: ops.into_iter().map(step).collect(), slots };
+        let mut table = Table::new(&plan, Actor::Child);
+        for slot in [context, place] {
+            table.put(slot, std::fs::File::open("/").unwrap().into());
+        }
+        table.close_unused_after(1);
+        assert!(table.get(place).is_ok());
+        table.close_unused_after(2);
+        assert!(table.get(place).is_err());
     }
 }

@@ -142,10 +142,13 @@ fn volume(name: &str, cx: &Context) -> Result<Option<Value>, String> {
     let volumes = VolumeStore::open(&cx.store).map_err(|e| e.to_string())?;
     match volumes.get(&name) {
         Ok(volume) => {
-            let shown = serde_json::to_value(Inspected::new(&volume, &volumes));
+            let shown = serde_json::to_value(Inspected::new(&volume, &volumes, cx));
             shown.map(Some).map_err(|e| e.to_string())
         }
-        Err(VolumeError::Missing(_)) => Ok(None),
+        Err(VolumeError::Missing(_)) => {
+            let remote = Inspected::of_plugin(&name).map(serde_json::to_value);
+            remote.transpose().map_err(|e| e.to_string())
+        }
         Err(e) => Err(e.to_string()),
     }
 }

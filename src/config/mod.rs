@@ -19,6 +19,8 @@ pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;
 pub mod seccomp;
+#[cfg(feature = "containers")]
+pub mod secret;
 pub mod signal;
 pub mod size;
 #[cfg(feature = "containers")]

@@ -16,9 +16,11 @@ use crate::config::name::{ContainerName, VolumeName};
 use crate::config::request::CopyUp;
 use crate::store::{self, Durability, Store};
 use crate::sys::path::node;
+use crate::volume::complete::complete;
 use crate::volume::copy_up::{self, ImageDirectory};
 use crate::volume::create::Novelty;
 use crate::volume::lock::StoreAlone;
+use crate::volume::removal::Removed;
 use crate::volume::store::VolumeStore;
 
 /// A container that was made, and what its maker should hear.
@@ -188,6 +190,7 @@ impl Making<'_> {
 
     fn fill_volume(&self, draft: &Draft, wish: &VolumeWish) -> Result<(), ContainerError> {
         let resolve = super::address::of_host;
+        complete(&self.volumes, &wish.name)?;
         // What another container's copy-up left when it broke off is nobody's content.
         let mend = || Ok(copy_up::mend(&self.volumes, &wish.name, &resolve)?);
         if wish.copy_up == CopyUp::No {
@@ -216,7 +219,14 @@ impl Making<'_> {
 
     /// Removes what was made: it would be a container that nobody got the id of.
     fn abandon(&self, draft: &Draft) {
-        let Ok(alone) = StoreAlone::take(self.store) else { return };
+        for removed in self.take_out(draft) {
+            let _ = removed.delete();
+        }
+    }
+
+    /// The new volumes, out of the store: their data is deleted after its lock is let go.
+    fn take_out(&self, draft: &Draft) -> Vec<Removed> {
+        let Ok(alone) = StoreAlone::take(self.store) else { return Vec::new() };
         let away = self.containers.directory().join(format!(".removing-{}", self.id));
         for path in [self.containers.path_while_made(&self.id), self.containers.path(&self.id)] {
             if fs::rename(path, &away).is_ok() {
@@ -227,11 +237,8 @@ impl Making<'_> {
             let _ = self.volumes.drop_ref(name, &self.id);
         }
         let exists = |id: &str| self.containers.exists(id);
-        for name in &self.new_volumes {
-            if let Ok(removed) = self.volumes.remove(&alone, name, &exists) {
-                let _ = removed.delete();
-            }
-        }
+        let remove = |name: &VolumeName| self.volumes.remove(&alone, name, &exists).ok();
+        self.new_volumes.iter().filter_map(remove).collect()
     }
 }
 

@@ -214,7 +214,10 @@ impl Draft {
             self.refuse_file(&target)?;
         }
         let ownership = storage::ownership(volume);
-        let wish = self.wish(volume, &target)?;
+        let mut wish = self.wish(volume, &target)?;
+        if wanted.takes_volume_driver() && wish.volume.driver.is_empty() {
+            wish.volume.driver = self.record.options.volume_driver.clone();
+        }
         let driver = check_driver(store, &wish)?;
         let name = wish.name.clone();
         self.volumes.push(wish);
@@ -348,6 +351,6 @@ fn check_driver(store: &Store, wish: &VolumeWish) -> Result<String, ContainerErr
     })?;
     driver
         .accept(&wish.volume.options)
-        .map_err(|source| VolumeError::Options { name: wish.name.clone(), source })?;
+        .map_err(|source| VolumeError::Driver { name: wish.name.clone(), source })?;
     Ok(driver.name().into())
 }

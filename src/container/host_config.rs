@@ -11,6 +11,7 @@ use crate::config::request::{
     BindRequest, CopyUp, ImageRequest, MissingSource, MountKind, MountRequest, ReadOnly, Recursion,
     Style, TmpfsRequest, VolumeRequest,
 };
+use crate::config::secret::masked;
 
 /// HostConfig of a container with these options.
 pub fn host_config(options: &RunOptions) -> Value {
@@ -24,7 +25,7 @@ pub fn host_config(options: &RunOptions) -> Value {
         "PortBindings": {},
         "RestartPolicy": restart_policy(options.restart),
         "AutoRemove": options.remove,
-        "VolumeDriver": "",
+        "VolumeDriver": options.volume_driver,
         "VolumesFrom": list(options.volumes_from.iter().map(|from| from.text.clone()).collect()),
         "ConsoleSize": [0, 0],
         "CapAdd": capabilities(&limits.cap_add),
@@ -181,8 +182,8 @@ fn present<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
 }
 
 fn volume_options(volume: &VolumeRequest) -> Map<String, Value> {
-    let driver =
-        present([("Name", json!(volume.driver)), ("Options", json!(volume.driver_options))]);
+    let options = masked(&volume.driver_options);
+    let driver = present([("Name", json!(volume.driver)), ("Options", json!(options))]);
     present([
         ("NoCopy", json!(volume.copy_up == CopyUp::No)),
         ("Labels", json!(volume.labels)),

@@ -21,6 +21,9 @@ pub struct RunOptions {
     pub mounts: Vec<MountRequest>,
     /// `--volumes-from`
     pub volumes_from: Vec<VolumesFrom>,
+    /// `--volume-driver`: that of the volumes of `-v` and of the image; empty for `local`.
+    #[serde(default)]
+    pub volume_driver: String,
     /// `-e` and `--env-file`: `NAME=value`, taken from the caller where no value was given.
     pub env: Vec<String>,
     /// `--entrypoint`; an empty list clears the image's.

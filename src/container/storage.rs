@@ -34,6 +34,15 @@ impl Wanted {
         }
     }
 
+    /// Does `--volume-driver` speak of it? Not of a `--mount`, which has a key for it.
+    pub fn takes_volume_driver(&self) -> bool {
+        match self {
+            Wanted::Request(request) => request.style == Style::Volume,
+            Wanted::ImageVolume(_) => true,
+            Wanted::Shared(_) => false,
+        }
+    }
+
     /// The volume to make or find, if it is one.
     pub fn volume(&self) -> Option<VolumeRequest> {
         match self {

@@ -34,6 +34,7 @@ pub(crate) fn options() -> RunOptions {
         name: None,
         mounts: Vec::new(),
         volumes_from: Vec::new(),
+        volume_driver: String::new(),
         env: Vec::new(),
         entrypoint: None,
         working_dir: None,

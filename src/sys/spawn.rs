@@ -1,4 +1,4 @@
-//! Child processes beside the container's own: hooks.
+//! Child processes beside the container's own: hooks, and the programs of encrypted volumes.
 //!
 //! A hook's path may be one of the container's. So it is executed as the container's program is:
 //! by the sealed stub, never from rrun's own image (see [`super::stub`]).
@@ -25,8 +25,12 @@ pub struct Program<'a> {
     pub arguments: Vec<CString>,
     /// Its environment: this and nothing else.
     pub environment: Vec<CString>,
-    /// Its standard input; output and error are ours.
+    /// Its standard input.
     pub stdin: BorrowedFd<'a>,
+    /// Its standard output; ours if there is none.
+    pub stdout: Option<BorrowedFd<'a>>,
+    /// Its standard error; ours if there is none.
+    pub stderr: Option<BorrowedFd<'a>>,
 }
 
 /// A child that runs.
@@ -67,6 +71,8 @@ fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
     let prepared = || {
         default_signals();
         duplicate_to(program.stdin, 0)?;
+        program.stdout.map_or(Ok(()), |stdout| duplicate_to(stdout, 1))?;
+        program.stderr.map_or(Ok(()), |stderr| duplicate_to(stderr, 2))?;
         let stub = stub::make(report.as_fd())?;
         close_on_exec_from(3)?;
         // The stub inherits the pipe and closes it on the execve that counts.

@@ -56,8 +56,8 @@ pub fn fill(
 ) -> Result<Filled, VolumeError> {
     let (durability, resolve) = how;
     let volume = LockedVolume::take(volumes, name)?;
-    let record = volume.record()?;
-    let mount = mounted::mount_locked(&volume, &record, ("copy-up", resolve))?;
+    let mut record = volume.record()?;
+    let mount = mounted::mount_locked(&volume, &mut record, ("copy-up", resolve))?;
     if mount.as_ref().is_some_and(Mounted::is_passing) {
         mounted::release_locked(&volume, mount)?;
         return Ok(Filled::WouldBeLost);
@@ -84,7 +84,7 @@ pub fn mend(
     if !is_broken_off(&record) {
         return Ok(());
     }
-    let mount = mounted::mount_locked(&volume, &record, ("copy-up", resolve))?;
+    let mount = mounted::mount_locked(&volume, &mut record, ("copy-up", resolve))?;
     let filling = Filling { volumes, volume: &volume, durability: Durability::Kept };
     let cleared = filling.clear();
     mounted::release_locked(&volume, mount)?;

@@ -70,7 +70,8 @@ pub enum Novelty {
 }
 
 impl VolumeStore {
-    /// Makes the volume, or finds it.
+    /// Makes the volume, or finds it. One of a driver that has something to make of its own is
+    /// not complete yet: `complete` asks the driver, after the store's lock is let go.
     pub fn create(&self, _alone: &StoreAlone, wish: &NewVolume) -> Result<Created, VolumeError> {
         let name = match &wish.name {
             Some(name) => name.clone(),
@@ -87,7 +88,7 @@ impl VolumeStore {
         })?;
         driver
             .accept(&wish.options)
-            .map_err(|source| VolumeError::Options { name: name.clone(), source })?;
+            .map_err(|source| VolumeError::Driver { name: name.clone(), source })?;
         let mut labels = wish.labels.clone();
         if wish.name.is_none() {
             labels.insert(ANONYMOUS_LABEL.into(), String::new());
@@ -100,6 +101,7 @@ impl VolumeStore {
             options: wish.options.clone(),
             origin: wish.origin.clone(),
             copy_up: None,
+            pending: driver.makes_volumes(),
         };
         self.make(&record, wish.durability)?;
         Ok(Created { record, novelty: Novelty::New })

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use super::driver::MountError;
+use super::driver::{DriverError, MountError};
+use super::plugin::PluginError;
 use crate::config::name::VolumeName;
-use crate::config::volume_option::VolumeOptionError;
 use crate::store::StoreError;
 use crate::sys::errno::lower_words;
 use crate::tree::TreeError;
@@ -48,13 +48,21 @@ pub enum VolumeError {
         /// The driver asked for.
         driver: String,
     },
-    /// The driver refuses the options.
+    /// The driver refuses the options, or cannot make the volume (V9.07).
     #[error("create {name}: {source}")]
-    Options {
+    Driver {
         /// The volume.
         name: VolumeName,
         /// Why.
-        source: VolumeOptionError,
+        source: DriverError,
+    },
+    /// The driver cannot remove the volume.
+    #[error("remove {name}: {source}")]
+    NotRemoved {
+        /// The volume.
+        name: VolumeName,
+        /// Why.
+        source: DriverError,
     },
     /// The directory of the data was deleted by hand (V4.32).
     #[error(
@@ -95,7 +103,9 @@ impl VolumeError {
     /// What may help.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Options { source, .. } => source.hint(),
+            Self::Driver { source, .. } | Self::NotRemoved { source, .. } => source.hint(),
+            Self::Mount(error) => error.hint(),
+            Self::NoDriver { driver, .. } => PluginError::NotFound { name: driver.clone() }.hint(),
             _ => None,
         }
     }

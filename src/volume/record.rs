@@ -12,7 +12,7 @@ pub const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
 pub struct VolumeRecord {
     /// Its name, which is its directory's too.
     pub name: VolumeName,
-    /// Who mounts it: `local`.
+    /// Who mounts it: `local`, `encrypted`, or a plugin's name.
     pub driver: String,
     /// When it was made: RFC 3339, seconds, UTC.
     pub created: String,
@@ -26,9 +26,36 @@ pub struct VolumeRecord {
     /// The last filling from an image, which may be under way or broken off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_up: Option<CopyUpMark>,
+    /// The driver has not made its part of the volume yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pending: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl VolumeRecord {
+    /// A volume that is not recorded: only its driver knows of it.
+    pub fn remote(name: VolumeName, driver: &str) -> Self {
+        Self {
+            name,
+            driver: driver.into(),
+            created: String::new(),
+            labels: BTreeMap::new(),
+            options: BTreeMap::new(),
+            origin: None,
+            copy_up: None,
+            pending: false,
+        }
+    }
+
+    /// Is it a directory of this host, which nobody has to mount?
+    pub fn is_plain(&self) -> bool {
+        self.driver == "local" && self.options.is_empty()
+    }
+
     /// Was it made without a name?
     pub fn is_anonymous(&self) -> bool {
         self.labels.contains_key(ANONYMOUS_LABEL)

@@ -15,6 +15,7 @@ use crate::tree;
 /// The volumes of one store.
 #[derive(Debug, Clone)]
 pub struct VolumeStore {
+    store: Store,
     directory: PathBuf,
 }
 
@@ -30,7 +31,12 @@ pub struct Listing {
 impl VolumeStore {
     /// The volumes of `store`.
     pub fn open(store: &Store) -> Result<Self, VolumeError> {
-        Ok(Self { directory: store.directory("volumes")? })
+        Ok(Self { directory: store.directory("volumes")?, store: store.clone() })
+    }
+
+    /// The store that they are in.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The directory of all volumes.

@@ -18,6 +18,8 @@ pub enum Need {
     UserNamespaces,
     /// The machine's cgroups are v2, and ours to write.
     CgroupV2,
+    /// The kernel has FUSE, and its device can be opened.
+    Fuse,
     /// A program in PATH.
     Program(&'static str),
 }
@@ -29,6 +31,7 @@ impl Need {
             Need::Root => "root",
             Need::UserNamespaces => "userns",
             Need::CgroupV2 => "cgroup2",
+            Need::Fuse => "fuse",
             Need::Program(name) => name,
         }
     }
@@ -41,6 +44,7 @@ impl Need {
             Need::CgroupV2 => {
                 Need::Root.met() && Path::new("/sys/fs/cgroup/cgroup.subtree_control").exists()
             }
+            Need::Fuse => std::fs::File::options().read(true).write(true).open("/dev/fuse").is_ok(),
             Need::Program(name) => in_path(name),
         }
     }

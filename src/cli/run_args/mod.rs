@@ -158,6 +158,7 @@ impl RunArgs {
             name: name.transpose()?,
             mounts: mounts.requests,
             volumes_from: mounts.volumes_from,
+            volume_driver: mounts.volume_driver,
             env: env::environment(&process.env_file, &process.env, caller.variable)?,
             entrypoint: process.entrypoint.map(|text| match text.as_str() {
                 "" => Vec::new(),

@@ -17,6 +17,7 @@ use crate::say::failure::Failure;
 pub struct MountArgs {
     flags: Vec<(Flag, String)>,
     volumes_from: Vec<String>,
+    volume_driver: String,
 }
 
 /// Which flag it was.
@@ -34,11 +35,14 @@ pub struct Mounts {
     pub requests: Vec<MountRequest>,
     /// `--volumes-from`
     pub volumes_from: Vec<VolumesFrom>,
+    /// `--volume-driver`, or nothing.
+    pub volume_driver: String,
 }
 
 const FLAGS: [(Flag, &str); 3] =
     [(Flag::Volume, "volume"), (Flag::Mount, "mount"), (Flag::Tmpfs, "tmpfs")];
 const VOLUMES_FROM: &str = "volumes-from";
+const VOLUME_DRIVER: &str = "volume-driver";
 
 impl Args for MountArgs {
     fn augment_args(command: Command) -> Command {
@@ -65,6 +69,14 @@ impl Args for MountArgs {
                 "CONTAINER[:ro]",
                 "Mount the volumes and binds of another container",
             ))
+            .arg(
+                option(
+                    VOLUME_DRIVER,
+                    "DRIVER",
+                    "The driver of new volumes of -v: local, encrypted, or the name of a plugin",
+                )
+                .action(ArgAction::Set),
+            )
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -84,6 +96,7 @@ impl FromArgMatches for MountArgs {
         Ok(Self {
             flags: placed.into_iter().map(|(_, flag, value)| (flag, value)).collect(),
             volumes_from: matches.get_many(VOLUMES_FROM).into_iter().flatten().cloned().collect(),
+            volume_driver: matches.get_one(VOLUME_DRIVER).cloned().unwrap_or_default(),
         })
     }
 
@@ -111,7 +124,7 @@ impl MountArgs {
             parse_volumes_from(text).map_err(|e| failure(&format!("--volumes-from {text}"), &e))
         };
         let volumes_from = self.volumes_from.iter().map(from).collect::<Result<_, _>>()?;
-        Ok(Mounts { requests, volumes_from })
+        Ok(Mounts { requests, volumes_from, volume_driver: self.volume_driver.clone() })
     }
 }
 

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::start::{failure, lock_failure, volumes, write_failure};
+use super::start::{container_exists, failure, lock_failure, volumes, write_failure};
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
 use crate::config::volume_option::{VolumeOptionError, parse_label, parse_option};
 use crate::say::failure::{Failure, Status};
 use crate::store::Durability;
+use crate::volume::complete::complete;
 use crate::volume::create::{NewVolume, Novelty};
 use crate::volume::lock::StoreAlone;
+use crate::volume::removal::Removed;
+use crate::volume::store::VolumeStore;
 
 /// Create a volume
 ///
@@ -19,13 +22,13 @@ use crate::volume::lock::StoreAlone;
 /// it gets one of 64 hexadecimal digits, and `rrun volume prune` removes it once it is unused.
 #[derive(Debug, Args)]
 pub struct Cmd {
-    /// The driver
+    /// The driver: local, encrypted, or the name of a plugin
     #[arg(short, long, default_value = "local", value_name = "DRIVER")]
     driver: String,
     /// A label: KEY=VALUE or KEY
     #[arg(long, value_name = "LABEL")]
     label: Vec<String>,
-    /// An option of the driver: type=, o=, device=
+    /// An option of the driver: type=, o=, device= (local), key-file=, key-command= (encrypted)
     #[arg(short, long = "opt", value_name = "KEY=VALUE")]
     opt: Vec<String>,
     /// The volume's name
@@ -55,6 +58,12 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
         let alone = StoreAlone::take(&cx.store).map_err(lock_failure)?;
         volumes.create(&alone, &wish).map_err(|e| failure(&wanted, &e))?
     };
+    if let Err(error) = complete(&volumes, &created.record.name) {
+        if created.novelty == Novelty::New {
+            take_back(&created.record.name, &volumes, cx);
+        }
+        return Err(failure(&wanted, &error));
+    }
     if created.novelty == Novelty::ExistedOtherwise {
         cx.out.warning(format_args!(
             "volume {} exists with other options or labels; they are kept as they are",
@@ -63,6 +72,17 @@ pub fn run(cmd: Cmd, cx: &Context) -> Outcome {
     }
     cx.out.line(&created.record.name).map_err(write_failure)?;
     Ok(0)
+}
+
+/// Removes the record of a volume that its driver would not make.
+fn take_back(name: &VolumeName, volumes: &VolumeStore, cx: &Context) {
+    let removed = {
+        let Ok(alone) = StoreAlone::take(&cx.store) else { return };
+        volumes.remove(&alone, name, &container_exists(&cx.store))
+    };
+    // What is left is a volume that is pending: `volume rm` removes it, and its next user asks
+    // the driver again.
+    let _ = removed.and_then(Removed::delete);
 }
 
 fn wanted_name(cmd: &Cmd) -> Result<Option<VolumeName>, Failure> {

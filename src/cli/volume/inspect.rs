@@ -49,9 +49,12 @@ fn find(text: &str, volumes: &VolumeStore, cx: &Context) -> Result<Value, Failur
         Failure::new(&wanted, cause).perhaps(near::hint(text, &[near::Kind::Volume], cx))
     };
     let name = named(text).map_err(|cause| missing(&cause))?;
-    let volume = volumes.get(&name).map_err(|e| match e {
-        VolumeError::Missing(_) => missing(&e),
-        e => failure(&wanted, &e),
-    })?;
-    serde_json::to_value(Inspected::new(&volume, volumes)).map_err(|e| Failure::new(&wanted, e))
+    let shown = match volumes.get(&name) {
+        Ok(volume) => Inspected::new(&volume, volumes, cx),
+        Err(e @ VolumeError::Missing(_)) => {
+            Inspected::of_plugin(&name).ok_or_else(|| missing(&e))?
+        }
+        Err(e) => return Err(failure(&wanted, &e)),
+    };
+    serde_json::to_value(shown).map_err(|e| Failure::new(&wanted, e))
 }

@@ -67,8 +67,7 @@ fn take_out(
     let listing = volumes.list()?;
     pruned.failed = listing.broken;
     for volume in listing.volumes {
-        let plain = volume.driver == "local" && volume.options.is_empty();
-        if !plain
+        if !volume.is_plain()
             || !filter.labels_match(&volume)
             || !volumes.live_references(alone, &volume.name, exists)?.is_empty()
         {

@@ -8,6 +8,8 @@ use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
 use crate::volume::VolumeError;
 use crate::volume::lock::StoreAlone;
+use crate::volume::plugin::protocol::{Patience, Session};
+use crate::volume::plugin::survey;
 use crate::volume::removal::Removed;
 use crate::volume::store::VolumeStore;
 
@@ -16,7 +18,7 @@ use crate::volume::store::VolumeStore;
 /// A volume that a container uses, running or not, is never removed.
 #[derive(Debug, Args)]
 pub struct Cmd {
-    /// Do not fail for a volume that does not exist
+    /// Do not fail for a volume that does not exist, or whose driver does not answer
     #[arg(short, long)]
     force: bool,
     /// The volumes
@@ -29,7 +31,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let volumes = volumes(cx)?;
     let mut status = 0;
     for text in &cmd.volumes {
-        match remove(text, &volumes, cx) {
+        match remove(text, cmd, (&volumes, cx)) {
             Ok(Found::Removed) => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(_)) if cmd.force => cx.out.line(text).map_err(write_failure)?,
             Ok(Found::Missing(cause)) => {
@@ -52,18 +54,37 @@ enum Found {
     Missing(String),
 }
 
-fn remove(text: &str, volumes: &VolumeStore, cx: &Context) -> Result<Found, Failure> {
+fn remove(
+    text: &str,
+    cmd: &Cmd,
+    (volumes, cx): (&VolumeStore, &Context),
+) -> Result<Found, Failure> {
     let name = match named(text) {
         Ok(name) => name,
         Err(cause) => return Ok(Found::Missing(cause)),
     };
     let wanted = format!("remove {name}");
     match take_out(&name, volumes, cx)? {
+        Ok(removed) if cmd.force => removed.forget().map_err(|e| failure(&wanted, &e))?,
         Ok(removed) => removed.delete().map_err(|e| failure(&wanted, &e))?,
-        Err(e @ VolumeError::Missing(_)) => return Ok(Found::Missing(e.to_string())),
+        Err(e @ VolumeError::Missing(_)) => {
+            return match remove_remote(&name).map_err(|e| failure(&wanted, &e))? {
+                true => Ok(Found::Removed),
+                false => Ok(Found::Missing(e.to_string())),
+            };
+        }
         Err(e) => return Err(failure(&wanted, &e)),
     }
     Ok(Found::Removed)
+}
+
+/// A volume that only a plugin knows of. Was there one?
+fn remove_remote(name: &VolumeName) -> Result<bool, VolumeError> {
+    let Some((plugin, ..)) = survey::owner(name.as_str()) else { return Ok(false) };
+    Session::open(&plugin, Patience::PerCall)
+        .and_then(|session| session.remove(name.as_str()))
+        .map_err(|e| VolumeError::NotRemoved { name: name.clone(), source: e.into() })?;
+    Ok(true)
 }
 
 /// Under the store's lock; the data is deleted after it is let go.

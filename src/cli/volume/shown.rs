@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::config::volume_option::masked;
+use crate::cli::Context;
+use crate::config::name::VolumeName;
+use crate::config::secret::masked;
 use crate::say::list::Columns;
 use crate::say::template::Row;
+use crate::volume::driver::Driver;
+use crate::volume::plugin::protocol::{Patience, RemoteVolume, Scope, Session};
+use crate::volume::plugin::{Plugin, PluginError, survey};
 use crate::volume::record::VolumeRecord;
 use crate::volume::store::VolumeStore;
 
@@ -22,20 +27,55 @@ pub(in crate::cli) struct Inspected {
     name: String,
     options: BTreeMap<String, String>,
     scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Map<String, Value>>,
 }
 
 impl Inspected {
-    pub(in crate::cli) fn new(volume: &VolumeRecord, volumes: &VolumeStore) -> Self {
+    /// The volume as the store and, if it is one of a plugin's, the plugin know it (V9.04). A
+    /// plugin that does not answer is told of; the rest is shown.
+    pub(in crate::cli) fn new(volume: &VolumeRecord, volumes: &VolumeStore, cx: &Context) -> Self {
+        let (remote, scope) = remote(volume).unwrap_or_else(|error| {
+            cx.out.warning(format_args!("volume {} is shown in part: {error}", volume.name));
+            (RemoteVolume::default(), Scope::Local)
+        });
+        let place = remote.mountpoint.filter(|path| !path.is_empty());
         Self {
             created_at: volume.created.clone(),
             driver: volume.driver.clone(),
             labels: volume.labels.clone(),
-            mountpoint: mountpoint(volume, volumes),
+            mountpoint: place.unwrap_or_else(|| mountpoint(volume, volumes)),
             name: volume.name.to_string(),
             options: masked(&volume.options),
-            scope: "local",
+            scope: scope.word(),
+            status: remote.status,
         }
     }
+
+    /// A volume that only a plugin knows of; `None` if there is none.
+    pub(in crate::cli) fn of_plugin(name: &VolumeName) -> Option<Self> {
+        let (plugin, remote, scope) = survey::owner(name.as_str())?;
+        Some(Self {
+            created_at: String::new(),
+            driver: plugin.name().to_owned(),
+            labels: BTreeMap::new(),
+            mountpoint: remote.mountpoint.unwrap_or_default(),
+            name: name.to_string(),
+            options: BTreeMap::new(),
+            scope: scope.word(),
+            status: remote.status,
+        })
+    }
+}
+
+fn remote(volume: &VolumeRecord) -> Result<(RemoteVolume, Scope), PluginError> {
+    if !matches!(Driver::find(&volume.driver), None | Some(Driver::Plugin(_))) {
+        return Ok((RemoteVolume::default(), Scope::Local));
+    }
+    let plugin = Plugin::find(&volume.driver)?;
+    let session = Session::open(&plugin, Patience::PerCall)?;
+    let scope = session.scope()?;
+    Ok((session.get(volume.name.as_str())?.unwrap_or_default(), scope))
 }
 
 fn mountpoint(volume: &VolumeRecord, volumes: &VolumeStore) -> String {
@@ -66,6 +106,11 @@ pub(super) const QUIET: Columns =
 
 /// A row of `volume ls`. What only `system df` or a cluster knows is N/A, as in Docker.
 pub(super) fn row(volume: &VolumeRecord, volumes: &VolumeStore) -> Row {
+    row_at(volume, (&mountpoint(volume, volumes), Scope::Local))
+}
+
+/// The same with what a plugin says of it.
+pub(super) fn row_at(volume: &VolumeRecord, (mountpoint, scope): (&str, Scope)) -> Row {
     let label = |(key, value): (&String, &String)| format!("{key}={value}");
     let labels: Vec<String> = volume.labels.iter().map(label).collect();
     let of_labels = volume.labels.iter().map(|(key, value)| (key.clone(), json!(value)));
@@ -76,9 +121,9 @@ pub(super) fn row(volume: &VolumeRecord, volumes: &VolumeStore) -> Row {
             "Group": "N/A",
             "Labels": labels.join(","),
             "Links": "N/A",
-            "Mountpoint": mountpoint(volume, volumes),
+            "Mountpoint": mountpoint,
             "Name": volume.name,
-            "Scope": "local",
+            "Scope": scope.word(),
             "Size": "N/A",
             "Status": "N/A",
         }),

@@ -3,6 +3,7 @@
 use crate::config::name::NameError;
 use crate::config::path::RootPath;
 use crate::config::request::SubPathError;
+use crate::config::secret::masked_text;
 use crate::config::size::SizeError;
 
 use super::csv_record::CsvError;
@@ -124,7 +125,10 @@ pub enum FieldError {
     #[error(transparent)]
     Csv(#[from] CsvError),
     /// A blank around a key.
-    #[error("invalid option '{key}' in '{field}': option should not have whitespace")]
+    #[error(
+        "invalid option '{key}' in '{}': option should not have whitespace",
+        masked_text(field)
+    )]
     BlankKey {
         /// The key without it.
         key: String,
@@ -132,7 +136,10 @@ pub enum FieldError {
         field: String,
     },
     /// A blank around a value.
-    #[error("invalid value for '{key}' in '{field}': value should not have whitespace")]
+    #[error(
+        "invalid value for '{key}' in '{}': value should not have whitespace",
+        masked_text(field)
+    )]
     BlankValue {
         /// The key.
         key: String,
@@ -146,7 +153,7 @@ pub enum FieldError {
     #[error("invalid field '{0}' must be a key=value pair")]
     NoValue(String),
     /// A key that does not exist.
-    #[error("unknown option '{key}' in '{field}'")]
+    #[error("unknown option '{key}' in '{}'", masked_text(field))]
     UnknownKey {
         /// The key.
         key: String,

@@ -7,6 +7,7 @@ use crate::config::request::{
     BindRequest, ImageRequest, MissingSource, MountKind, MountRequest, ReadOnly, Recursion,
     Relabel, Style, SubPath, TmpfsRequest, VolumeRequest,
 };
+use crate::config::secret::masked_text;
 
 use super::error::{ConfigReason, FieldError, MountFlagError};
 use super::mode::PROPAGATIONS;
@@ -15,7 +16,7 @@ use super::{place, tmpfs_flag, volume_flag};
 
 /// Parses the value of `--mount`. `current` is the directory that relative sources start from.
 pub fn parse_mount(text: &str, current: &Path) -> Result<MountRequest, MountFlagError> {
-    let syntax = |reason| MountFlagError::MountSyntax { argument: text.into(), reason };
+    let syntax = |reason| MountFlagError::MountSyntax { argument: masked_text(text), reason };
     let draft = Draft::read(text).map_err(syntax)?;
     let kind_word = draft.kind.clone().unwrap_or_else(|| "volume".into());
     one_family(&draft, &kind_word).map_err(syntax)?;
@@ -36,7 +37,7 @@ pub fn parse_mount(text: &str, current: &Path) -> Result<MountRequest, MountFlag
         _ => return Err(wrong(ConfigReason::UnknownType)),
     };
     Ok(MountRequest {
-        flag: format!("--mount {text}"),
+        flag: format!("--mount {}", masked_text(text)),
         style: Style::Mount,
         target,
         target_text,

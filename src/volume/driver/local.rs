@@ -10,7 +10,8 @@ use std::path::Path;
 
 use libc::c_ulong;
 
-use crate::config::volume_option::{self, VolumeOptionError, masked_word};
+use crate::config::secret::{masked_device, masked_word};
+use crate::config::volume_option::{self, VolumeOptionError};
 
 /// A mount at a volume's `_data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl MountWish {
 
     /// The mount in words (V8.03): `mount DEVICE:PATH, flags: 0x1000, data: WORDS`.
     pub fn shown(&self, target: &Path) -> String {
-        let mut text = format!("mount {}:{}", self.source, target.display());
+        let mut text = format!("mount {}:{}", masked_device(&self.source), target.display());
         if self.flags != 0 {
             text += &format!(", flags: {:#x}", self.flags);
         }

@@ -1,16 +1,19 @@
 //! The address of a host's name: /etc/hosts, else the name servers of /etc/resolv.conf.
 //!
 //! Our own few questions, because the C library would load the host's plugins into a static
-//! program. Called on the host's side, before anything is entered. No cache, no TCP: a file
-//! server has few addresses.
+//! program. Called on the host's side, before anything is entered. No cache; what other sources
+//! nsswitch.conf(5) names (mDNS, LDAP) are not asked. No TCP: an answer that was cut short has
+//! its first records, and one address is enough.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 2;
+/// All questions for one name together, whatever the servers do.
+const LIMIT: Duration = Duration::from_secs(15);
 /// Files of the host that are longer are not read.
 const FILE_MAX: u64 = 1 << 20;
 
@@ -21,6 +24,10 @@ pub fn resolve(host: &str) -> io::Result<IpAddr> {
     }
     if let Some(address) = in_hosts(&read(Path::new("/etc/hosts")), host) {
         return Ok(address);
+    }
+    // RFC 6761: never a question for a server.
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(Ipv4Addr::LOCALHOST.into());
     }
     ask(&Servers::parse(&read(Path::new("/etc/resolv.conf")), 53), host)
 }
@@ -45,11 +52,13 @@ fn in_hosts(file: &str, host: &str) -> Option<IpAddr> {
 struct Servers {
     addresses: Vec<SocketAddr>,
     search: Vec<String>,
+    /// So many dots make a name one that is asked for as it is first.
+    dots: usize,
 }
 
 impl Servers {
     fn parse(file: &str, port: u16) -> Self {
-        let mut servers = Self { addresses: Vec::new(), search: Vec::new() };
+        let mut servers = Self { addresses: Vec::new(), search: Vec::new(), dots: 1 };
         for line in file.lines() {
             let mut words = line.split_whitespace();
             match words.next() {
@@ -58,18 +67,30 @@ impl Servers {
                     servers.addresses.extend(address.map(|ip| SocketAddr::new(ip, port)));
                 }
                 Some("search" | "domain") => servers.search = words.map(str::to_owned).collect(),
+                Some("options") => {
+                    let dots = words.find_map(|word| word.strip_prefix("ndots:")?.parse().ok());
+                    servers.dots = dots.unwrap_or(servers.dots).min(15);
+                }
                 _ => {}
             }
         }
+        if servers.addresses.is_empty() {
+            // resolv.conf(5): without a server it is the one of this machine.
+            servers.addresses.push((Ipv4Addr::LOCALHOST, port).into());
+        }
         servers.addresses.truncate(3);
+        servers.search.truncate(6);
         servers
     }
 
-    /// The names to ask for, in resolv.conf(5)'s order with one dot as the limit.
+    /// The names to ask for, in resolv.conf(5)'s order. A dot at the end is for no search.
     fn names(&self, host: &str) -> Vec<String> {
-        let host = host.strip_suffix('.').unwrap_or(host).to_owned();
+        if let Some(whole) = host.strip_suffix('.') {
+            return vec![whole.to_owned()];
+        }
+        let host = host.to_owned();
         let mut names: Vec<String> = self.search.iter().map(|at| format!("{host}.{at}")).collect();
-        let at = if host.contains('.') { 0 } else { names.len() };
+        let at = if host.matches('.').count() >= self.dots { 0 } else { names.len() };
         names.insert(at, host);
         names
     }
@@ -78,11 +99,22 @@ impl Servers {
 const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
 
+/// What one server says of one name.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Address(IpAddr),
+    /// There is no such name, or none with such an address.
+    None,
+    /// The server cannot say: another may.
+    Refused(u8),
+}
+
 fn ask(servers: &Servers, host: &str) -> io::Result<IpAddr> {
+    let until = Instant::now() + LIMIT;
     for name in servers.names(host) {
         for kind in [TYPE_A, TYPE_AAAA] {
             // Servers that are silent now are silent for the next name too.
-            if let Some(address) = ask_all(servers, &name, kind)? {
+            if let Some(address) = ask_all(servers, (&name, kind), until)? {
                 return Ok(address);
             }
         }
@@ -90,43 +122,88 @@ fn ask(servers: &Servers, host: &str) -> io::Result<IpAddr> {
     Err(io::Error::new(ErrorKind::NotFound, "no such host"))
 }
 
-fn ask_all(servers: &Servers, name: &str, kind: u16) -> io::Result<Option<IpAddr>> {
+fn ask_all(servers: &Servers, question: (&str, u16), until: Instant) -> io::Result<Option<IpAddr>> {
     let mut last = Ok(None);
     for _ in 0..ATTEMPTS {
         for server in &servers.addresses {
-            match ask_one(*server, name, kind) {
-                Ok(answer) => return Ok(answer),
-                Err(e) => last = Err(e),
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::new(ErrorKind::TimedOut, "no answer"));
             }
+            last = match ask_one(*server, question, left.min(TIMEOUT)) {
+                Ok(Answer::Address(address)) => return Ok(Some(address)),
+                Ok(Answer::None) => return Ok(None),
+                Ok(Answer::Refused(code)) => {
+                    let words = format!("the name server {} answers {}", server.ip(), rcode(code));
+                    Err(io::Error::other(words))
+                }
+                Err(e) => Err(e),
+            };
         }
     }
     last
 }
 
-fn ask_one(server: SocketAddr, name: &str, kind: u16) -> io::Result<Option<IpAddr>> {
+/// RFC 1035's name of an answer's code.
+fn rcode(code: u8) -> String {
+    match code {
+        1 => "that it cannot read the question".into(),
+        2 => "with a server failure".into(),
+        5 => "that it refuses".into(),
+        other => format!("with code {other}"),
+    }
+}
+
+fn ask_one(server: SocketAddr, (name, kind): (&str, u16), timeout: Duration) -> io::Result<Answer> {
     let ours: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let mut id = [0; 2];
     rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())?;
-    let question = question(id, name, kind)
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "no such host"))?;
+    // What can be no name is nobody's.
+    let Some(question) = question(id, name, kind) else { return Ok(Answer::None) };
     let socket = UdpSocket::bind(ours)?;
     // Connected: datagrams of others are dropped by the kernel.
     socket.connect(server)?;
-    socket.set_read_timeout(Some(TIMEOUT))?;
     socket.send(&question)?;
-    let mut answer = [0; 1500];
+    let mut answer = [0; 4096];
+    let until = Instant::now() + timeout;
     loop {
+        // A server that goes on answering other questions has no more time than a silent one.
+        let left = until.saturating_duration_since(Instant::now());
+        socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let length = socket.recv(&mut answer).map_err(|e| match e.kind() {
             ErrorKind::WouldBlock => io::Error::new(ErrorKind::TimedOut, "no answer"),
             _ => e,
         })?;
-        // An answer to an earlier question is passed over.
-        if answer[..length].starts_with(&id) {
-            return Ok(address(&answer[..length], question.len(), kind));
+        if answers(&answer[..length], &question) {
+            return Ok(read_answer(&answer[..length], question.len(), kind));
         }
+        if left.is_zero() {
+            return Err(io::Error::new(ErrorKind::TimedOut, "no answer"));
+        }
+    }
+}
+
+/// Is it an answer, and to this question? Any other is passed over, like one to an earlier one.
+fn answers(answer: &[u8], question: &[u8]) -> bool {
+    const HEAD: usize = 12;
+    const IS_ANSWER: u8 = 0x80;
+    answer.len() >= question.len()
+        && answer[..2] == question[..2]
+        && answer[2] & IS_ANSWER != 0
+        && answer[4..6] == question[4..6]
+        && answer[HEAD..question.len()].eq_ignore_ascii_case(&question[HEAD..])
+}
+
+fn read_answer(answer: &[u8], start: usize, kind: u16) -> Answer {
+    const NO_ERROR: u8 = 0;
+    const NO_SUCH_NAME: u8 = 3;
+    match answer[3] & 0x0f {
+        NO_ERROR => address(answer, start, kind).map_or(Answer::None, Answer::Address),
+        NO_SUCH_NAME => Answer::None,
+        code => Answer::Refused(code),
     }
 }
 
@@ -204,7 +281,12 @@ mod tests {
         let servers = Servers::parse(file, 53);
         assert_eq!(servers.addresses, [SocketAddr::new(ip("192.0.2.1"), 53)]);
         assert_eq!(servers.names("nas"), ["nas.a.example", "nas.b.example", "nas"]);
-        assert_eq!(servers.names("n.x.")[0], "n.x");
+        assert_eq!(servers.names("n.x")[0], "n.x");
+        assert_eq!(servers.names("n.x."), ["n.x"]);
+        let servers = Servers::parse("search a.example\noptions timeout:1 ndots:2\n", 53);
+        assert_eq!(servers.addresses, [SocketAddr::new(ip("127.0.0.1"), 53)]);
+        assert_eq!(servers.names("n.x"), ["n.x.a.example", "n.x"]);
+        assert_eq!(servers.names("n.x.y")[0], "n.x.y");
         assert_eq!(question([0, 0], "a..b", TYPE_A), None);
         assert_eq!(question([0, 0], &"a".repeat(64), TYPE_A), None);
     }
@@ -232,26 +314,87 @@ mod tests {
         }
     }
 
-    /// A real question to a server of our own, which first answers something else.
-    #[test]
-    fn a_server_is_asked() {
+    /// The datagrams that answer a question.
+    type Answerer = fn(&[u8]) -> Vec<Vec<u8>>;
+
+    /// Serves as many questions as there are answers.
+    fn server(answers: Vec<Answerer>) -> (u16, std::thread::JoinHandle<()>) {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = server.local_addr().unwrap().port();
         let serving = std::thread::spawn(move || {
-            let mut asked = [0; 512];
-            let (length, client) = server.recv_from(&mut asked).unwrap();
-            let mut answer = asked[..length].to_vec();
-            answer[0] ^= 1;
-            server.send_to(&answer, client).unwrap();
-            answer[0] ^= 1;
-            answer[7] = 1;
-            answer.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x09\0\x04\xc0\0\x02\x07");
-            server.send_to(&answer, client).unwrap();
+            for answer in answers {
+                let mut asked = [0; 512];
+                let (length, client) = server.recv_from(&mut asked).unwrap();
+                for datagram in answer(&asked[..length]) {
+                    server.send_to(&datagram, client).unwrap();
+                }
+            }
         });
+        (port, serving)
+    }
+
+    fn found(asked: &[u8]) -> Vec<u8> {
+        let mut answer = asked.to_vec();
+        answer[2] |= 0x80;
+        answer[7] = 1;
+        answer.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x09\0\x04\xc0\0\x02\x07");
+        answer
+    }
+
+    fn with_code(asked: &[u8], code: u8) -> Vec<u8> {
+        let mut answer = asked.to_vec();
+        answer[2] |= 0x80;
+        answer[3] = code;
+        answer
+    }
+
+    /// A real question to a server of our own. Answers to other questions, the question itself
+    /// and what is cut off are passed over.
+    #[test]
+    fn a_server_is_asked() {
+        let (port, serving) = server(vec![|asked| {
+            let mut other_id = found(asked);
+            other_id[0] ^= 1;
+            let mut other_name = found(asked);
+            other_name[13] ^= 1;
+            *other_name.last_mut().unwrap() = 66;
+            let mut other_case = found(asked);
+            other_case[13] = other_case[13].to_ascii_uppercase();
+            let cut = asked[..5].to_vec();
+            vec![other_id, other_name, asked.to_vec(), cut, other_case]
+        }]);
         let servers = Servers::parse("nameserver 127.0.0.1\n", port);
         assert_eq!(ask(&servers, "nas.example").unwrap(), ip("192.0.2.7"));
         serving.join().unwrap();
-        let nowhere = Servers::parse("", 53);
-        assert_eq!(ask(&nowhere, "nas").unwrap_err().to_string(), "no such host");
+    }
+
+    /// A server that cannot say is not believed: the next is asked. One that says that there is
+    /// no such name is.
+    #[test]
+    fn failures_of_servers() {
+        let (bad, serving_bad) = server(vec![|asked| vec![with_code(asked, 2)]]);
+        let (good, serving_good) = server(vec![|asked| vec![found(asked)]]);
+        let address = |port| SocketAddr::new(ip("127.0.0.1"), port);
+        let mut servers = Servers::parse("", bad);
+        servers.addresses.push(address(good));
+        assert_eq!(ask(&servers, "nas.example").unwrap(), ip("192.0.2.7"));
+        serving_bad.join().unwrap();
+        serving_good.join().unwrap();
+
+        let none: Answerer = |asked| vec![with_code(asked, 3)];
+        let (port, serving) = server(vec![none, none]);
+        let words = ask(&Servers::parse("", port), "nas.example").unwrap_err().to_string();
+        assert_eq!(words, "no such host");
+        serving.join().unwrap();
+
+        let refused: Answerer = |asked| vec![with_code(asked, 5)];
+        let (port, serving) = server(vec![refused, refused]);
+        let words = ask(&Servers::parse("", port), "nas.example").unwrap_err().to_string();
+        assert_eq!(words, "the name server 127.0.0.1 answers that it refuses");
+        serving.join().unwrap();
+        assert_eq!(
+            ask_all(&Servers::parse("", port), ("a..b", TYPE_A), Instant::now() + LIMIT).unwrap(),
+            None
+        );
     }
 }

@@ -113,5 +113,5 @@ fn start(hook: &HookSpec, state: &str) -> Result<Child, Fault> {
     file.write_all(state.as_bytes())?;
     file.rewind()?;
     let environment = texts(&hook.env)?;
-    Ok(spawn::spawn(Program { path, arguments, environment, stdin: file.as_fd() })?)
+    Ok(spawn::spawn(Program { path, arguments, environment, stdin: file.as_fd(), stdout: None })?)
 }

@@ -98,6 +98,7 @@ pub fn made(options: RunOptions, extra: &Extra, cx: &Context) -> Result<Created,
             _ => failure,
         }
     };
+    super::missing::fetch(&options.image, extra, cx)?;
     let sources = if extra.strict_sources { Sources::Strict } else { Sources::Make };
     let cidfile = extra.cidfile.as_deref().map(super::cidfile::claim).transpose()?;
     let mut draft = draft(&cx.store, options, sources).map_err(failed)?;

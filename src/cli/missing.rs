@@ -22,6 +22,7 @@ mod with_registry {
     use std::path::PathBuf;
 
     use super::{Context, Extra, Failure};
+    use crate::cli::near::{self, Kind};
     use crate::cli::run_args::PullWhen;
     use crate::image::{ImageStore, Reference};
     use crate::say::failure::Status;
@@ -61,8 +62,10 @@ mod with_registry {
         let told = pull(name, extra, cx).map_err(|e| failed(&e))?;
         match told {
             None => Ok(()),
-            Some(Told { cause, hint: None }) => Err(failed(&cause)),
-            Some(Told { cause, hint: Some(hint) }) => Err(failed(&cause).hint(hint)),
+            // A slip of an image's name that is there is likelier than all else.
+            Some(Told { cause, hint }) => {
+                Err(failed(&cause).perhaps(near::hint(name, &[Kind::Image], cx).or(hint)))
+            }
         }
     }
 

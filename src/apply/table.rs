@@ -156,7 +156,7 @@ mod tests {
             because: "the test wants it",
         };
         let slots = vec![SlotKind::Context, SlotKind::Place];
-        let plan = Plan { steps: ops.into_iter().map(step).collect(), slots };
+        let plan = Plan { steps: ops.into_iter().map(step).collect(), slots, warnings: Vec::new() };
         let mut table = Table::new(&plan, Actor::Child);
         for slot in [context, place] {
             table.put(slot, std::fs::File::open("/").unwrap().into());

@@ -15,6 +15,8 @@ use super::{
     kill, load, logs, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume,
     wait,
 };
+#[cfg(feature = "registry")]
+use super::{login, logout, pull, push};
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
 use crate::say::failure::{Failure, Status};
@@ -47,6 +49,14 @@ enum Command {
     Save(save::Cmd),
     Tag(tag::Cmd),
     Rmi(rmi::Cmd),
+    #[cfg(feature = "registry")]
+    Pull(pull::Cmd),
+    #[cfg(feature = "registry")]
+    Push(push::Cmd),
+    #[cfg(feature = "registry")]
+    Login(login::Cmd),
+    #[cfg(feature = "registry")]
+    Logout(logout::Cmd),
     #[command(subcommand)]
     Volume(volume::VolumeCommand),
     #[command(subcommand)]
@@ -242,6 +252,14 @@ fn carry_out(command: Command, place: &StorePlace, word: Option<Unnamed>) -> Out
         Command::Save(cmd) | Command::Image(I::Save(cmd)) => save::run(&cmd, &cx()?),
         Command::Tag(cmd) | Command::Image(I::Tag(cmd)) => tag::run(&cmd, &cx()?),
         Command::Rmi(cmd) | Command::Image(I::Rm(cmd)) => rmi::run(&cmd, &cx()?),
+        #[cfg(feature = "registry")]
+        Command::Pull(cmd) | Command::Image(I::Pull(cmd)) => pull::run(&cmd, &cx()?),
+        #[cfg(feature = "registry")]
+        Command::Push(cmd) | Command::Image(I::Push(cmd)) => push::run(&cmd, &cx()?),
+        #[cfg(feature = "registry")]
+        Command::Login(cmd) => login::run(&cmd, &cx()?),
+        #[cfg(feature = "registry")]
+        Command::Logout(cmd) => logout::run(&cmd, &cx()?),
         Command::Image(I::Inspect(cmd)) => inspect::run_images(&cmd, &cx()?),
         Command::Volume(command) => volume::run(command, &cx()?),
     }

@@ -11,6 +11,10 @@ pub(super) enum ImageCommand {
     Load(load::Cmd),
     #[command(visible_alias = "list")]
     Ls(images::Cmd),
+    #[cfg(feature = "registry")]
+    Pull(super::pull::Cmd),
+    #[cfg(feature = "registry")]
+    Push(super::push::Cmd),
     #[command(visible_alias = "remove")]
     Rm(rmi::Cmd),
     Save(save::Cmd),

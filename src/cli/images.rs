@@ -1,9 +1,9 @@
 //! `rrun images`, also `rrun image ls`.
 
 use super::{Context, Outcome};
-use crate::image::ImageStore;
 use crate::image::filter::ImageFilter;
 use crate::image::store::Image;
+use crate::image::{Digest, ImageStore};
 use crate::say::age;
 use crate::say::failure::Failure;
 use crate::say::list::{self, Columns};
@@ -84,10 +84,11 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
         let before = rows.len();
         rows.extend(names.map(|name| {
             let tag = name.tag().unwrap_or(NONE);
-            row(image, (&name.familiar_repository(), tag), cmd, now)
+            let digest = image.digest_as(name);
+            row(image, (&name.familiar_repository(), tag, digest), cmd, now)
         }));
         if rows.len() == before {
-            rows.push(row(image, (NONE, NONE), cmd, now));
+            rows.push(row(image, (NONE, NONE, &image.manifest), cmd, now));
         }
     }
     let text = match (cmd.quiet, cmd.format.as_str()) {
@@ -104,7 +105,12 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     Ok(0)
 }
 
-fn row(image: &Image, (repository, tag): (&str, &str), cmd: &Cmd, now: jiff::Timestamp) -> Row {
+fn row(
+    image: &Image,
+    (repository, tag, digest): (&str, &str, &Digest),
+    cmd: &Cmd,
+    now: jiff::Timestamp,
+) -> Row {
     let created: Option<jiff::Timestamp> = image.created.parse().ok();
     let since = |at: jiff::Timestamp| age::duration(now.as_second() - at.as_second()) + " ago";
     let at = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string();
@@ -114,7 +120,7 @@ fn row(image: &Image, (repository, tag): (&str, &str), cmd: &Cmd, now: jiff::Tim
         "Containers": "N/A",
         "CreatedAt": created.map_or("N/A".into(), at),
         "CreatedSince": created.map_or("N/A".into(), since),
-        "Digest": if with_digest { image.manifest.to_string() } else { NONE.into() },
+        "Digest": if with_digest { digest.to_string() } else { NONE.into() },
         "ID": if cmd.no_trunc { image.id.to_string() } else { image.id.short().into() },
         "Repository": repository,
         "SharedSize": "N/A",

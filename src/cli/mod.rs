@@ -23,10 +23,19 @@ pub mod import;
 pub mod inspect;
 pub mod kill;
 pub mod load;
+#[cfg(feature = "registry")]
+pub mod login;
+#[cfg(feature = "registry")]
+pub mod logout;
 pub mod logs;
+pub mod missing;
 pub mod near;
 pub mod pause;
 pub mod ps;
+#[cfg(feature = "registry")]
+pub mod pull;
+#[cfg(feature = "registry")]
+pub mod push;
 pub mod rename;
 pub mod restart;
 pub mod rights;
@@ -41,6 +50,8 @@ pub mod tag;
 pub mod volume;
 pub mod wait;
 
+#[cfg(feature = "registry")]
+use crate::image::registry::{Host, RegistryError};
 use crate::say::{failure::Failure, output::Output};
 use crate::store::Store;
 
@@ -51,6 +62,16 @@ pub struct Context {
     pub store: Store,
     /// Standard output and error.
     pub out: Output,
+}
+
+/// A registry's failure, with what may help.
+#[cfg(feature = "registry")]
+fn registry_failure(wanted: &str, error: &RegistryError, host: &Host) -> Failure {
+    let failure = Failure::new(wanted, error);
+    match error.hint(host) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// How a command ends: an exit status, or a failure to be told.

@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Trace};
 use super::run_args::{Extra, RunArgs};
-use super::{Context, Outcome, attached, background, near, rights};
+use super::{Context, Outcome, attached, background, missing, near, rights};
 use crate::container::ContainerError;
 use crate::container::create::{Created, create};
 use crate::container::draft::{Sources, draft};
@@ -34,6 +34,8 @@ pub fn run(options: RunOptions, extra: &Extra, cx: &Context) -> Outcome {
     if !options.detached {
         foreground::refuse_without_terminal(&options)?;
     }
+    // Until it is there, a signal ends this like any command.
+    missing::fetch(&options.image, extra, cx)?;
     // From before there is a container: what comes later finds somebody who clears it away.
     let mut signals = foreground::block_signals()?;
     let Created { container, lock, .. } = made(options, extra, cx)?;

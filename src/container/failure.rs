@@ -17,9 +17,12 @@ pub fn not_started(wanted: &str, error: &ContainerError) -> Failure {
 
 fn hint(error: &ContainerError) -> Option<String> {
     match error {
-        ContainerError::NoImage(_) => Some(
-            "`rrun images` lists what is there; `rrun import` and `rrun load` bring more".into(),
-        ),
+        ContainerError::NoImage(_) => {
+            let more = if cfg!(feature = "registry") { "`rrun pull`, " } else { "" };
+            Some(format!(
+                "`rrun images` lists what is there; {more}`rrun load` and `rrun import` bring more"
+            ))
+        }
         ContainerError::NoSource { path } => setup::how_far(path),
         ContainerError::Mounts(error) => error.hint(),
         ContainerError::NameTaken { .. } => Some("`rrun rm NAME` removes it".into()),

@@ -78,7 +78,7 @@ impl<'de> serde::Deserialize<'de> for Digest {
 }
 
 /// A digest in the making.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {

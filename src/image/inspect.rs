@@ -72,9 +72,10 @@ impl Inspect {
         let mut digests: Vec<String> = image
             .references
             .iter()
-            .map(|name| format!("{}@{}", name.familiar_repository(), image.manifest))
+            .map(|name| format!("{}@{}", name.familiar_repository(), image.digest_as(name)))
             .collect();
         digests.dedup();
+        let tagged = image.references.iter().filter(|name| name.tag().is_some());
         let mut directories = image.layers.iter().map(|path| path.display().to_string());
         let mut data = BTreeMap::new();
         if let Some(top) = directories.next() {
@@ -86,7 +87,7 @@ impl Inspect {
         }
         Self {
             id: image.id.to_string(),
-            repo_tags: image.references.iter().map(ToString::to_string).collect(),
+            repo_tags: tagged.map(ToString::to_string).collect(),
             repo_digests: digests,
             parent: "",
             comment: image.comment.clone(),

@@ -22,7 +22,11 @@ pub mod inspect;
 pub mod layer;
 pub mod limits;
 pub mod load;
+#[cfg(feature = "registry")]
+pub mod offline;
 pub mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod save;
 pub mod store;
 

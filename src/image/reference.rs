@@ -87,6 +87,31 @@ impl Reference {
         self
     }
 
+    /// The registry: `docker.io`, `host:5000`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository within the registry: `library/alpine`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same repository with this tag, and no digest; if it can be one.
+    pub fn tagged(&self, tag: &str) -> Option<Self> {
+        let tag = is_tag(tag).then(|| tag.to_owned())?;
+        Some(Self { tag: Some(tag), digest: None, ..self.clone() })
+    }
+
+    /// The same name by its digest alone, where it has one.
+    #[must_use]
+    pub fn without_tag_beside_digest(mut self) -> Self {
+        if self.digest.is_some() {
+            self.tag = None;
+        }
+        self
+    }
+
     /// The tag, if it has one.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
@@ -153,7 +178,8 @@ fn split_domain(name: &str) -> (&str, &str) {
     }
 }
 
-fn is_domain(text: &str) -> bool {
+/// Is it a registry's `host[:port]`?
+pub fn is_domain(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
         _ => (text, None),

@@ -26,3 +26,5 @@ pub mod table;
 #[cfg(feature = "containers")]
 pub mod template;
 pub mod trace;
+#[cfg(feature = "registry")]
+pub mod transfer;

@@ -1,12 +1,18 @@
-//! Child processes beside the container's own: hooks, and the programs of encrypted volumes.
+//! Child processes beside the container's own: hooks, programs that keep passwords or encrypt,
+//! rrun itself.
 //!
 //! A hook's path may be one of the container's. So it is executed as the container's program is:
 //! by the sealed stub, never from rrun's own image (see [`super::stub`]).
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use rustix::time::Timespec;
 
@@ -60,6 +66,48 @@ pub fn spawn(program: Program<'_>) -> Result<Child> {
         }
         _ => Ok(Child { pid, pidfd }),
     }
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub struct Answered {
+    /// Its wait status; `None` if it took too long and was killed.
+    pub status: Option<i32>,
+    /// What it wrote to its standard output, from the start.
+    pub output: File,
+}
+
+/// Runs a program with our environment to its end, for so many seconds at most.
+///
+/// What it reads and what it writes are files in memory: neither side can wait for the other.
+pub fn ask(
+    path: &Path,
+    arguments: &[&OsStr],
+    request: &[u8],
+    seconds: Option<u64>,
+) -> std::io::Result<Answered> {
+    let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(std::io::Error::other);
+    let variable = |(name, value): (OsString, OsString)| {
+        text([name.as_os_str(), OsStr::new("="), &value].into_iter().collect::<OsString>().as_ref())
+    };
+    let memory = |name| rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC).map(File::from);
+    let (mut stdin, mut output) = (memory("question")?, memory("answer")?);
+    stdin.write_all(request)?;
+    stdin.rewind()?;
+    let child = spawn(Program {
+        path: text(path.as_os_str())?,
+        arguments: arguments.iter().map(|a| text(a)).collect::<std::io::Result<_>>()?,
+        environment: std::env::vars_os().map(variable).collect::<std::io::Result<_>>()?,
+        stdin: stdin.as_fd(),
+        stdout: Some(output.as_fd()),
+        stderr: None,
+    })?;
+    let status = match seconds {
+        Some(seconds) => child.wait_for(seconds)?,
+        None => Some(child.wait()?),
+    };
+    output.rewind()?;
+    Ok(Answered { status, output })
 }
 
 /// Replaces this process; returns only if that failed.

@@ -29,7 +29,7 @@ fn near_names() {
         &store,
         &[
             (
-                &["run", "alpin"],
+                &["run", "--pull=never", "alpin"],
                 125,
                 "cannot create a container of alpin: Unable to find image 'alpin:latest' \
                  locally\n  hint: did you mean alpine?",

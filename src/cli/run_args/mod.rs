@@ -102,12 +102,27 @@ struct OwnArgs {
     /// Option of the log driver: max-size=10m, max-file=3
     #[arg(long, value_name = "KEY=VALUE")]
     log_opt: Vec<String>,
-    /// "missing" or "never": images come from "rrun load" and "rrun import" only
+    /// Fetch the image from its registry: "always", "missing" (if it is not there) or "never"
     #[arg(long, value_name = "WHEN")]
     pull: Option<String>,
+    /// Say nothing about the fetching of the image
+    #[arg(short, long)]
+    quiet: bool,
     /// Refuse a -v whose source is missing, instead of making a directory
     #[arg(long)]
     strict_sources: bool,
+}
+
+/// When is an image fetched from its registry?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullWhen {
+    /// Where it is not there.
+    #[default]
+    Missing,
+    /// Each time.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// What is asked for beside the container itself.
@@ -119,6 +134,10 @@ pub struct Extra {
     pub strict_sources: bool,
     /// The keys that detach.
     pub detach_keys: Keys,
+    /// When is the image fetched?
+    pub pull: PullWhen,
+    /// Is nothing said about that?
+    pub quiet: bool,
     /// Is each step told, with the kernel's answer?
     pub trace: bool,
     /// What the word is that was taken for an image because it is no command: `rrun imagse`.
@@ -146,7 +165,7 @@ impl RunArgs {
     /// Parses and checks all values.
     pub fn parse(self, caller: &Caller<'_>) -> Result<(RunOptions, Extra), Failure> {
         let Self { mounts, process, limits, life, own, image, command } = self;
-        check_pull(own.pull.as_deref())?;
+        let pull = pull_when(own.pull.as_deref())?;
         let mounts = mounts.parse(caller.directory)?;
         let name = own.name.as_deref().map(|text| {
             ContainerName::parse(text).map_err(|e| refused(&format!("--name {text}"), e))
@@ -182,6 +201,8 @@ impl RunArgs {
             cidfile: own.cidfile,
             strict_sources: own.strict_sources,
             detach_keys: life.keys,
+            pull,
+            quiet: own.quiet,
             ..Extra::default()
         };
         Ok((options, extra))
@@ -226,15 +247,16 @@ fn network(own: &OwnArgs) -> Result<Network, Failure> {
     Ok(Network { mode, hostname: given(&own.hostname), domainname: given(&own.domainname) })
 }
 
-fn check_pull(when: Option<&str>) -> Result<(), Failure> {
+fn pull_when(when: Option<&str>) -> Result<PullWhen, Failure> {
     match when {
-        None | Some("missing" | "never") => Ok(()),
-        Some("always") => {
-            Err(refused("--pull always", "rrun does not fetch images from registries")
-                .hint("rrun load takes what docker save or skopeo copy wrote"))
-        }
+        None | Some("missing" | "") => Ok(PullWhen::Missing),
+        Some("never") => Ok(PullWhen::Never),
+        Some("always") if cfg!(feature = "registry") => Ok(PullWhen::Always),
+        Some("always") => Err(refused("--pull always", "this rrun was built without registries")
+            .hint("rrun load takes what docker save or skopeo copy wrote")),
         Some(other) => {
-            let reason = "invalid pull option: must be one of \"missing\" or \"never\"";
+            let known = "must be one of \"always\", \"missing\" or \"never\"";
+            let reason = format!("invalid pull option: '{other}': {known}");
             Err(invalid("--pull", other, reason))
         }
     }

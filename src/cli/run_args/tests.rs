@@ -225,8 +225,10 @@ fn permissions_and_places() {
                             blanks",
         ),
         ("--domainname=a\nb", "for \"--domainname\" flag"),
-        ("--pull=always", "rrun does not fetch images from registries"),
-        ("--pull=x", "invalid pull option"),
+        (
+            "--pull=x",
+            "invalid pull option: 'x': must be one of \"always\", \"missing\" or \"never\"",
+        ),
         ("--log-driver=nosuch", "plugin \"nosuch\" not found"),
         ("--log-opt=foo=1", "unknown log opt 'foo' for json-file log driver"),
     ]);

@@ -39,6 +39,9 @@ pub enum LoadError {
         /// What is wrong.
         why: String,
     },
+    /// A blob did not come.
+    #[error("{0}")]
+    Fetch(Box<dyn std::error::Error + Send + Sync>),
     /// Neither format.
     #[error("there is no image in it: neither index.json nor manifest.json")]
     NoImage,

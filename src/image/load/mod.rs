@@ -14,4 +14,5 @@ mod tests;
 mod work;
 
 pub use error::LoadError;
-pub use start::Loaded;
+pub use source::Blobs;
+pub use start::{Fetched, Loaded};

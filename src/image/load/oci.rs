@@ -18,9 +18,11 @@ const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+
 const MAX_DEPTH: usize = 4;
 
 /// One image to load: its manifest and its name.
-struct Wanted {
-    manifest: Descriptor,
-    reference: Option<Reference>,
+pub struct Wanted {
+    /// Its manifest.
+    pub manifest: Descriptor,
+    /// Its name.
+    pub reference: Option<Reference>,
 }
 
 /// Stages all images that the index leads to.
@@ -113,7 +115,8 @@ fn sha256(descriptor: &Descriptor) -> Result<Digest, LoadError> {
     Digest::parse(&text).map_err(|e| LoadError::invalid(&text, &e))
 }
 
-fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
+/// Stages one image.
+pub fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
     let (digest, text) = blob(load, &wanted.manifest)?;
     let manifest: ImageManifest =
         serde_json::from_slice(&text).map_err(|e| LoadError::invalid(&digest, &e))?;
@@ -138,7 +141,7 @@ fn image(load: &mut Load<'_>, wanted: Wanted) -> Result<Complete, LoadError> {
     let mut descriptor = wanted.manifest;
     descriptor.set_annotations(None);
     let references = wanted.reference.into_iter().collect();
-    Ok(Complete { id, manifest: descriptor, chain_ids, references })
+    Ok(Complete { id, manifest: descriptor, chain_ids, references, listed: None })
 }
 
 /// Stages a layer on top of those below, unless it is there already from the very same blob.

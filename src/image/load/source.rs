@@ -1,6 +1,7 @@
 //! Where the files of a load come from.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::fd::OwnedFd;
@@ -11,6 +12,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use super::LoadError;
 use crate::image::archive::compression::{self, Unpacker};
 use crate::image::archive::{ArchiveError, Content, Entry, Kind, Reader};
+use crate::image::digest::Digest;
 use crate::image::limits::Limits;
 use crate::image::store::{ImageError, MAX_JSON_BYTES, Staging};
 use crate::store::StoreError;
@@ -20,13 +22,20 @@ const MAX_MEMBERS: usize = 100_000;
 /// Links that lead to links.
 const MAX_LINKS: usize = 8;
 
+/// Blobs that arrive one after the other while a load is at work.
+pub trait Blobs {
+    /// Waits for a blob; gives its place in the staging directory.
+    fn wait(&self, digest: &Digest) -> Result<PathBuf, Box<dyn Error + Send + Sync>>;
+}
+
 /// The files of an archive or of a directory.
-#[derive(Debug)]
-pub enum Source {
+pub enum Source<'a> {
     /// Taken apart into the staging directory.
     Spooled(HashMap<Vec<u8>, Member>),
     /// A directory, as it is.
     Directory(OwnedFd),
+    /// Blobs only, which come from elsewhere.
+    Fetched(&'a dyn Blobs),
 }
 
 /// One member of an archive that was taken apart.
@@ -52,7 +61,7 @@ pub fn spool(
     input: impl Read,
     staging: &mut Staging,
     limits: &Limits,
-) -> Result<Source, LoadError> {
+) -> Result<Source<'static>, LoadError> {
     let (compression, input) = compression::look(input).map_err(ArchiveError::Read)?;
     let input = compression::Counted::new(input);
     let taken = input.taken();
@@ -124,14 +133,14 @@ fn clean(from: &[u8], path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Reads a directory as it is.
-pub fn directory(path: &Path) -> Result<Source, LoadError> {
+pub fn directory(path: &Path) -> Result<Source<'static>, LoadError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, flags, Mode::empty())
         .map_err(|e| ImageError::from(StoreError::io("open", path, e)))?;
     Ok(Source::Directory(directory))
 }
 
-impl Source {
+impl Source<'_> {
     /// Is there a file of this name?
     pub fn has(&self, path: &str) -> bool {
         self.open(path).is_ok()
@@ -141,7 +150,7 @@ impl Source {
     pub fn staged(&self, path: &str) -> Result<Option<PathBuf>, LoadError> {
         match self {
             Self::Spooled(members) => lookup(members, path).map(|place| Some(place.into())),
-            Self::Directory(_) => Ok(None),
+            Self::Directory(_) | Self::Fetched(_) => Ok(None),
         }
     }
 
@@ -157,6 +166,15 @@ impl Source {
             Self::Directory(directory) => {
                 let file = open_inside(directory, path)?;
                 Ok(Found { file, staged: None })
+            }
+            Self::Fetched(blobs) => {
+                let missing = || LoadError::Missing(path.into());
+                let hex = path.strip_prefix("blobs/sha256/").ok_or_else(missing)?;
+                let digest = Digest::from_hex(hex).ok_or_else(missing)?;
+                let place = blobs.wait(&digest).map_err(LoadError::Fetch)?;
+                let file = File::open(&place)
+                    .map_err(|source| LoadError::Read { path: path.into(), source })?;
+                Ok(Found { file, staged: Some(place) })
             }
         }
     }

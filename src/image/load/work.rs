@@ -13,7 +13,7 @@ pub struct Load<'a> {
     /// Where they are built.
     pub staging: Staging,
     /// Where they come from.
-    pub source: Source,
+    pub source: Source<'a>,
     /// The machine that they are for.
     pub platform: Platform,
     /// What they may cost.

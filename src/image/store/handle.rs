@@ -47,6 +47,11 @@ impl ImageStore {
         self.layout.blob_path(digest)
     }
 
+    /// Where blobs are that have come in part.
+    pub fn partial_path(&self) -> PathBuf {
+        self.layers.join(".partial")
+    }
+
     /// The directory of an unpacked layer.
     pub fn layer_path(&self, chain_id: &Digest) -> PathBuf {
         self.layers.join(chain_id.hex())

@@ -1,5 +1,6 @@
 //! An image as the rest of rrun sees it, read from its manifest and configuration.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
@@ -20,6 +21,8 @@ pub struct Image {
     pub manifest: Digest,
     /// Its names, sorted; empty for a dangling image.
     pub references: Vec<Reference>,
+    /// For names that came from a registry's list of several machines' images: the list.
+    pub listed: BTreeMap<Reference, Digest>,
     /// When it was made, RFC 3339; empty if it does not say.
     pub created: String,
     /// Who made it.
@@ -47,6 +50,11 @@ pub struct Image {
 }
 
 impl Image {
+    /// The digest by which registries know the image under this name.
+    pub fn digest_as(&self, name: &Reference) -> &Digest {
+        self.listed.get(name).unwrap_or(&self.manifest)
+    }
+
     /// Are all layers there? One is not if another tool put the image into the layout; loading
     /// the layout's own directory unpacks it.
     pub fn require_layers(&self) -> Result<(), ImageError> {
@@ -109,6 +117,7 @@ pub fn read(
     let newest = config.history().iter().flatten().next_back();
     Ok(Image {
         references: names::references(index, manifest_digest),
+        listed: names::lists(index, manifest_digest),
         manifest: manifest_digest.clone(),
         created: config.created().clone().unwrap_or_default(),
         author: config.author().clone().unwrap_or_default(),

@@ -26,4 +26,4 @@ pub use lookup::Listing;
 pub use names::{FULL_NAME, REF_NAME, is_manifest, reference as manifest_reference};
 pub use publish::{Complete, Published, stage_image, stage_raw_config};
 pub use remove::{Force, Removed, User};
-pub use staging::{LayerBlob, LayerOrigin, Staging};
+pub use staging::{LayerBlob, LayerOrigin, Staging, descriptor};

@@ -3,7 +3,7 @@
 //! A name is a descriptor of its own with the annotation that other tools look for; an image
 //! without a name has one descriptor without it. Descriptors that mean nothing to us stay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use oci_spec::image::{Descriptor, MediaType};
 
@@ -14,6 +14,10 @@ use crate::image::reference::Reference;
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// What containerd writes: the name in full.
 pub const FULL_NAME: &str = "io.containerd.image.name";
+
+/// The digest by which a registry knows the name, where that is a list of images for several
+/// machines, of which this one was taken.
+const LISTED: &str = "rrun.image.list-digest";
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -36,6 +40,11 @@ pub fn reference(descriptor: &Descriptor) -> Option<Reference> {
     let annotations = descriptor.annotations().as_ref()?;
     let parse = |key| annotations.get(key).and_then(|t: &String| Reference::parse(t).ok());
     parse(FULL_NAME).or_else(|| parse(REF_NAME)).map(Reference::with_default_tag)
+}
+
+/// The list that a name meant when the image came from a registry.
+pub fn listed(descriptor: &Descriptor) -> Option<Digest> {
+    Digest::parse(descriptor.annotations().as_ref()?.get(LISTED)?).ok()
 }
 
 /// All manifests, each once, in the order of the index.
@@ -61,17 +70,22 @@ pub fn references(index: &[Descriptor], manifest: &Digest) -> Vec<Reference> {
     names
 }
 
-/// The manifest that a name stands for. With a digest that must be the manifest's, under any tag.
+/// The lists that a manifest's names meant.
+pub fn lists(index: &[Descriptor], manifest: &Digest) -> BTreeMap<Reference, Digest> {
+    let own = index.iter().filter(|d| digest(d).as_ref() == Some(manifest));
+    own.filter_map(|d| Some((reference(d)?, listed(d)?))).collect()
+}
+
+/// The manifest that a name stands for. With a digest that must be the manifest's, or that of the
+/// list that it was taken from, under any tag.
 pub fn find(index: &[Descriptor], wanted: &Reference) -> Option<Digest> {
     let fits = |d: &&Descriptor| {
         let Some(name) = reference(d) else { return false };
-        let tag_fits = wanted.tag().is_none() || wanted.tag() == name.tag();
-        match wanted.digest() {
-            Some(own) => {
-                name.same_repository(wanted) && tag_fits && digest(d).as_ref() == Some(own)
-            }
-            None => name == *wanted,
-        }
+        let Some(own) = wanted.digest() else { return name == *wanted };
+        // What was fetched by its digest has no tag.
+        let tag_fits = wanted.tag().is_none() || name.tag().is_none() || wanted.tag() == name.tag();
+        let digest_fits = digest(d).as_ref() == Some(own) || listed(d).as_ref() == Some(own);
+        name.same_repository(wanted) && tag_fits && digest_fits
     };
     index.iter().filter(|d| is_manifest(d)).find(fits).and_then(digest)
 }
@@ -89,10 +103,12 @@ pub fn add(index: &mut Vec<Descriptor>, descriptor: &Descriptor) {
 pub fn name(
     index: &mut Vec<Descriptor>,
     manifest: &Digest,
-    reference: &Reference,
+    (reference, list): (&Reference, Option<&Digest>),
 ) -> Option<Digest> {
-    let before = find(index, reference);
-    if before.as_ref() == Some(manifest) {
+    let has_it = |d: &&Descriptor| is_manifest(d) && self::reference(d).as_ref() == Some(reference);
+    let holder = index.iter().find(has_it);
+    let before = holder.and_then(digest);
+    if before.as_ref() == Some(manifest) && holder.and_then(listed).as_ref() == list {
         return None;
     }
     unname(index, reference);
@@ -101,10 +117,13 @@ pub fn name(
     let mut annotations = HashMap::new();
     annotations.insert(REF_NAME.into(), reference.to_string());
     annotations.insert(FULL_NAME.into(), reference.full());
+    if let Some(list) = list {
+        annotations.insert(LISTED.into(), list.to_string());
+    }
     named.set_annotations(Some(annotations));
     index.retain(|d| !own(d) || self::reference(d).is_some());
     index.push(named);
-    before
+    before.filter(|before| before != manifest)
 }
 
 /// Takes a name away; its image stays, without a name if it was the last.
@@ -139,12 +158,12 @@ mod tests {
         add(&mut index, &a);
         add(&mut index, &b);
         assert_eq!(index.len(), 2);
-        assert_eq!(name(&mut index, &first, &named("x")), None);
-        assert_eq!(name(&mut index, &first, &named("x")), None);
-        assert_eq!(name(&mut index, &first, &named("y:1")), None);
+        assert_eq!(name(&mut index, &first, (&named("x"), None)), None);
+        assert_eq!(name(&mut index, &first, (&named("x"), None)), None);
+        assert_eq!(name(&mut index, &first, (&named("y:1"), None)), None);
         assert_eq!(references(&index, &first), [named("x"), named("y:1")]);
         assert_eq!(index.len(), 3);
-        assert_eq!(name(&mut index, &second, &named("x")), Some(first.clone()));
+        assert_eq!(name(&mut index, &second, (&named("x"), None)), Some(first.clone()));
         assert_eq!(references(&index, &first), [named("y:1")]);
         assert_eq!(unname(&mut index, &named("y:1")), Some(first.clone()));
         assert_eq!((references(&index, &first).len(), index.len()), (0, 2));
@@ -157,7 +176,7 @@ mod tests {
     fn by_digest() {
         let (a, first) = image("a");
         let mut index = vec![a];
-        name(&mut index, &first, &named("host:5000/x:1"));
+        name(&mut index, &first, (&named("host:5000/x:1"), None));
         let cases = [
             (format!("host:5000/x@{first}"), true),
             (format!("host:5000/x:1@{first}"), true),
@@ -168,5 +187,16 @@ mod tests {
         for (text, found) in cases {
             assert_eq!(find(&index, &named(&text)).is_some(), found, "{text}");
         }
+        // The digest of the list does as well, and another image's list does not.
+        let list = Digest::of(b"list");
+        let by_list = named(&format!("y@{list}"));
+        assert_eq!(name(&mut index, &first, (&named("y"), Some(&list))), None);
+        assert_eq!(find(&index, &by_list), Some(first.clone()));
+        assert_eq!(find(&index, &named(&format!("host:5000/x@{list}"))), None);
+        // Fetched by the digest it has no tag, and any tag fits.
+        assert_eq!(name(&mut index, &first, (&named("y"), None)), None);
+        assert_eq!(find(&index, &by_list), None);
+        assert_eq!(name(&mut index, &first, (&by_list, Some(&list))), None);
+        assert_eq!(find(&index, &named(&format!("y:7@{list}"))), Some(first));
     }
 }

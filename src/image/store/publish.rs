@@ -24,6 +24,8 @@ pub struct Complete {
     pub chain_ids: Vec<Digest>,
     /// The names that it gets.
     pub references: Vec<Reference>,
+    /// The list of several machines' images that a registry has under these names.
+    pub listed: Option<Digest>,
 }
 
 /// What became of it.
@@ -73,7 +75,7 @@ pub fn stage_raw_config(
         .map_err(|e| ImageError::build("manifest", e))?;
     manifest.set_platform(Some(platform));
     let chain_ids = layers.iter().map(|l| l.chain_id.clone()).collect();
-    Ok(Complete { id, manifest, chain_ids, references: Vec::new() })
+    Ok(Complete { id, manifest, chain_ids, references: Vec::new(), listed: None })
 }
 
 impl ImageStore {
@@ -97,7 +99,9 @@ impl ImageStore {
             let Some(manifest) = names::digest(&image.manifest) else { continue };
             let mut taken = Vec::new();
             for reference in &image.references {
-                if let Some(loser) = names::name(&mut index, &manifest, reference) {
+                if let Some(loser) =
+                    names::name(&mut index, &manifest, (reference, image.listed.as_ref()))
+                {
                     let id = self.id_of(&loser);
                     if id != image.id {
                         taken.push((reference.clone(), id));

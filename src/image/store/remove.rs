@@ -42,7 +42,7 @@ impl ImageStore {
         let _lock = self.lock_exclusive()?;
         let image = self.get(source)?;
         let mut index = self.layout.read_index()?;
-        names::name(&mut index, &image.manifest, target);
+        names::name(&mut index, &image.manifest, (target, None));
         self.layout.write_index(index)
     }
 

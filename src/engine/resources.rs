@@ -50,8 +50,8 @@ pub enum ResourceError {
 /// The container's cgroup: at the config's `cgroupsPath`, or at `default` where it has none.
 ///
 /// A hierarchy in which we may make no cgroup is left out, unless a limit needs it. Device rules
-/// alone do not, but they are not dropped in silence: engines put some into every config, so that to
-/// refuse them would refuse every container on a host without cgroups, or without rights over them.
+/// alone do not, but they are not dropped in silence: engines put some into every config, so that
+/// to refuse them would refuse every container on a host without cgroups, or without rights there.
 /// (runc passes over them without rights, crun without a cgroup.)
 pub fn cgroup(
     spec: &Spec,

@@ -132,8 +132,8 @@ fn parameters(
         set(c, "mode", Parameter::ModeOf(place), because);
     }
     if options.is_read_only() && is_on_device(fs) {
-        let because = "as mount(8) does: a device that is read-only itself takes no other mount, and \
-                       a journal must not be replayed onto it";
+        let because = "as mount(8) does: a device that is read-only takes no other mount, and a \
+                       journal must not be replayed onto it";
         set(c, "ro", Parameter::Flag, because);
     }
     for datum in &options.data {

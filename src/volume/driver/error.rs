@@ -88,7 +88,8 @@ pub enum MountError {
     },
     /// What a plugin names as its mount point cannot be the data of a volume.
     #[error(
-        "error while mounting volume '{data}': mount point {mountpoint:?} of plugin {plugin}: {reason}"
+        "error while mounting volume '{data}': mount point {mountpoint:?} of plugin {plugin}: \
+         {reason}"
     )]
     Mountpoint {
         /// Where it was to be mounted.

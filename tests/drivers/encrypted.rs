@@ -258,11 +258,12 @@ fn commands_and_terminals() {
 /// Runs rrun at a terminal of its own, with an answer to each question; its status and the screen.
 fn at_terminal(bench: &Bench, answers: &[&str], line: &str) -> (i32, String) {
     const ASK: &str = r#"
-import os, pty, re, sys, time
+import os, pty, re, sys
 line, *answers = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execvp("sh", ["sh", "-c", line + "; s=$?; stty -a | grep -q -- ' echo ' && echo echo is on; exit $s"])
+    line += "; s=$?; stty -a | grep -q -- ' echo ' && echo echo is on; exit $s"
+    os.execvp("sh", ["sh", "-c", line])
 screen = b""
 while True:
     try:

@@ -237,7 +237,7 @@ fn refusals() {
         "VolumeDriver.Remove": {"Err": "backend is busy"},
     }));
     let refused = bench.rrun(&["volume", "create", "-d", "py", "wol"]);
-    refused.failed(1, "cannot create volume wol: create wol: no room\\u{1b}[2J\\nfor it\n");
+    refused.failed(1, "cannot create wol: no room\\u{1b}[2J\\nfor it\n");
     let refused = bench.run(&["--volume-driver", "py", "-v", "wol:/x"], "true");
     refused.failed(125, "create wol: no room");
     let refused = bench.run(&["-v", "vol:/x"], "true");
@@ -300,7 +300,7 @@ fn misbehaviour() {
     }
     plugin.behave(&json!({"VolumeDriver.Mount": {"Mountpoint": ""}}));
     bench.run(&["-v", "vol:/x"], "touch /x/by-path").ok();
-    assert!(plugin.directory.join("data/v/by-path").exists());
+    assert!(plugin.directory.join("data/vol/by-path").exists());
 }
 
 /// Commands that have nothing to do with a plugin never wait for it: V9.09.

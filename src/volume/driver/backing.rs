@@ -161,5 +161,6 @@ fn mount_at(mut wish: MountWish, data: &Path, resolve: Resolve<'_>) -> Result<()
         what: wish.shown(data),
         errno: refusal.errno,
         kernel: refusal.kernel,
+        hint: wish.hint(refusal.errno),
     })
 }

@@ -52,6 +52,8 @@ pub enum MountError {
         errno: Errno,
         /// What the file system said.
         kernel: Option<String>,
+        /// What the options lack.
+        hint: Option<String>,
     },
     /// The name of a network volume's host (V8.05).
     #[error(
@@ -86,7 +88,8 @@ pub enum MountError {
     },
     /// What a plugin names as its mount point cannot be the data of a volume.
     #[error(
-        "error while mounting volume '{data}': mount point {mountpoint:?} of plugin {plugin}: {reason}"
+        "error while mounting volume '{data}': mount point {mountpoint:?} of plugin {plugin}: \
+         {reason}"
     )]
     Mountpoint {
         /// Where it was to be mounted.
@@ -142,6 +145,7 @@ impl MountError {
     /// What may help.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Refused { hint, .. } => hint.clone(),
             Self::Driver { source, .. } | Self::Leave { source, .. } => source.hint(),
             _ => None,
         }

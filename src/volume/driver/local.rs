@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use libc::c_ulong;
+use rustix::io::Errno;
 
 use crate::config::secret::{masked_device, masked_word};
 use crate::config::volume_option::{self, VolumeOptionError};
@@ -144,6 +145,19 @@ impl MountWish {
         self.source.strip_prefix("//")?.split('/').next()
     }
 
+    /// What may help where the kernel refused it.
+    pub fn hint(&self, errno: Errno) -> Option<String> {
+        let fstype = &self.fstype;
+        let is_nfs = fstype.starts_with("nfs");
+        if errno == Errno::NODEV {
+            Some(format!("this kernel has no file system {fstype}, or its module is not there"))
+        } else if is_nfs && !self.data.iter().any(|word| word.starts_with("addr=")) {
+            Some("the kernel is told the server by itself: --opt o=addr=HOST,…".into())
+        } else {
+            None
+        }
+    }
+
     /// The mount in words (V8.03): `mount DEVICE:PATH, flags: 0x1000, data: WORDS`.
     pub fn shown(&self, target: &Path) -> String {
         let mut text = format!("mount {}:{}", masked_device(&self.source), target.display());
@@ -193,6 +207,15 @@ mod tests {
         }
         assert_eq!(MountWish::from_options(&BTreeMap::new()), Ok(None));
         assert_eq!(local("cifs", "//h/s", "password=a,,b").data, ["password=a,b"]);
+    }
+
+    /// The server of an NFS volume, and a kernel without the file system.
+    #[test]
+    fn hints() {
+        let hint = |mount: MountWish, errno| mount.hint(errno).unwrap_or_default();
+        assert!(hint(local("nfs", ":/x", "rw"), Errno::INVAL).contains("--opt o=addr=HOST"));
+        assert_eq!(hint(local("nfs", ":/x", "addr=192.0.2.7"), Errno::INVAL), "");
+        assert!(hint(local("cifs", "//h/s", ""), Errno::NODEV).contains("no file system cifs"));
     }
 
     /// V8.05: only a name is resolved, an address stays.

@@ -35,7 +35,7 @@ impl Execution {
             Ok(lists) => lists,
             Err(fault) => return Ok(Self { ready: Err(fault) }),
         };
-        let stub = stub::make(report.as_fd())?;
+        let stub = stub::make(report.as_fd(), spec.executor)?;
         close_on_exec_from(3)?;
         // The stub inherits the pipe and closes it on the execve that counts.
         duplicate_to(report, report.as_raw_fd())?;

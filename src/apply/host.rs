@@ -30,6 +30,7 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
             Ok(Taken::Done)
         }
         Op::MakeCgroup { .. }
+        | Op::OpenCgroup { .. }
         | Op::WriteCgroup { .. }
         | Op::CgroupDevices { .. }
         | Op::JoinCgroup { .. } => {
@@ -40,7 +41,9 @@ pub fn perform(apply: &mut Apply<'_>, op: &Op) -> Outcome {
         Op::DieWithParent => die_with_parent(&apply.links),
         Op::Sync { waits, .. } => sync(&apply.links, *waits),
         Op::RunHook(spec) => run_hook(apply, spec),
-        Op::SendTerminal { master } => send_terminal(apply, *master),
+        Op::SendTerminal { master } => send(apply, *master),
+        Op::SendTree { tree } => send(apply, *tree),
+        Op::AwaitEnd => await_end(&apply.links),
         Op::MakeStub => {
             if let Some(limit) = apply.links.file_limit.take() {
                 limit.leave_to_process(apply.plan);
@@ -135,9 +138,16 @@ fn sync(links: &Links, waits: Actor) -> Outcome {
     Ok(Taken::Done)
 }
 
-fn send_terminal(apply: &mut Apply<'_>, master: crate::plan::Slot) -> Outcome {
-    let socket = apply.links.terminal_socket.as_ref().ok_or(Errno::BADF)?;
-    send_descriptor(socket.as_fd(), apply.table.get(master)?)?;
+fn send(apply: &Apply<'_>, file: crate::plan::Slot) -> Outcome {
+    let socket = apply.links.socket.as_ref().ok_or(Errno::BADF)?;
+    send_descriptor(socket.as_fd(), apply.table.get(file)?)?;
+    Ok(Taken::Done)
+}
+
+/// Until the host closes its end, whether it wants to or dies.
+fn await_end(links: &Links) -> Outcome {
+    let wait = links.wait.as_ref().ok_or(Errno::BADF)?;
+    rustix::io::retry_on_intr(|| rustix::io::read(wait, &mut [0u8]))?;
     Ok(Taken::Done)
 }
 

@@ -20,8 +20,8 @@ pub struct Links {
     pub signal: Option<OwnedFd>,
     /// The child's end of the pipe that closes when it has executed its program.
     pub report_pipe: Option<OwnedFd>,
-    /// Where the child sends the controlling side of its terminal.
-    pub terminal_socket: Option<OwnedFd>,
+    /// Where the child sends a descriptor: the controlling side of its terminal, or a tree.
+    pub socket: Option<OwnedFd>,
     /// The child's process id, on the host's side.
     pub child: i32,
     /// What hooks are told.
@@ -42,7 +42,7 @@ impl Links {
             wait: None,
             signal: None,
             report_pipe: None,
-            terminal_socket: None,
+            socket: None,
             child: 0,
             hook_state: HookState::default(),
             file_limit: None,

@@ -33,6 +33,9 @@ pub fn perform(table: &mut Table, op: &Op) -> Option<Outcome> {
             .and_then(|file| namespace::join(file, *kind))
             .map(taken)
             .map_err(Into::into),
+        Op::JoinProcess { process, kinds } => {
+            done(table.get(*process).and_then(|process| namespace::join_process(process, kinds)))
+        }
         Op::Unshare { kind } => done(namespace::unshare(*kind)),
         Op::BecomeUser { uid, gid } => {
             done(sys::set_group(*gid).and_then(|()| sys::set_user(*uid)))

@@ -1,14 +1,20 @@
 //! `rrun container …`: the commands about containers under one roof.
 
 use super::{
-    attach, create, inspect, kill, logs, pause, ps, rename, restart, rm, run, start, stop, wait,
+    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, ps, rename,
+    restart, rm, run, start, stop, wait,
 };
 
 /// Manage containers
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ContainerCommand {
     Attach(attach::Cmd),
+    Commit(commit::Cmd),
+    Cp(cp::Cmd),
     Create(create::Cmd),
+    Diff(diff::Cmd),
+    Exec(exec::Cmd),
+    Export(export::Cmd),
     Inspect(inspect::OneKind),
     Kill(kill::Cmd),
     Logs(logs::Cmd),

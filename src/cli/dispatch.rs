@@ -11,9 +11,9 @@ use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, RunArgs, Unnamed, number_words};
 use super::{
-    Context, Outcome, absent, attach, container, create, explain, image, images, import, inspect,
-    kill, load, logs, pause, ps, rename, restart, rm, rmi, run, save, start, stop, tag, volume,
-    wait,
+    Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
+    image, images, import, inspect, kill, load, logs, pause, ps, rename, restart, rm, rmi, run,
+    save, start, stop, tag, volume, wait,
 };
 #[cfg(feature = "registry")]
 use super::{login, logout, pull, push};
@@ -35,6 +35,11 @@ enum Command {
     Kill(kill::Cmd),
     Wait(wait::Cmd),
     Attach(attach::Cmd),
+    Exec(exec::Cmd),
+    Cp(cp::Cmd),
+    Diff(diff::Cmd),
+    Commit(commit::Cmd),
+    Export(export::Cmd),
     Pause(pause::Pause),
     Unpause(pause::Unpause),
     Rename(rename::Cmd),
@@ -241,6 +246,11 @@ fn carry_out(command: Command, place: &StorePlace, word: Option<Unnamed>) -> Out
         Command::Pause(cmd) | Command::Container(C::Pause(cmd)) => pause::run(&cmd, &cx()?),
         Command::Unpause(cmd) | Command::Container(C::Unpause(cmd)) => pause::unpause(&cmd, &cx()?),
         Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),
+        Command::Exec(cmd) | Command::Container(C::Exec(cmd)) => exec::run(&cmd, &cx()?),
+        Command::Cp(cmd) | Command::Container(C::Cp(cmd)) => cp::run(&cmd, &cx()?),
+        Command::Diff(cmd) | Command::Container(C::Diff(cmd)) => diff::run(&cmd, &cx()?),
+        Command::Commit(cmd) | Command::Container(C::Commit(cmd)) => commit::run(&cmd, &cx()?),
+        Command::Export(cmd) | Command::Container(C::Export(cmd)) => export::run(&cmd, &cx()?),
         Command::Rm(cmd) | Command::Container(C::Rm(cmd)) => rm::run(&cmd, &cx()?),
         Command::Ps(cmd) | Command::Container(C::Ls(cmd)) => ps::run(&cmd, &cx()?),
         Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),

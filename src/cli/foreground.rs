@@ -27,10 +27,18 @@ pub enum Trace {
 
 /// V12.15: a terminal in the container needs one here, if its keys are to be passed on.
 pub fn refuse_without_terminal(options: &RunOptions) -> Result<(), Failure> {
-    if options.terminal && options.interactive && !stdin_is_terminal() {
+    match options.terminal && options.interactive {
+        true => require_terminal("run"),
+        false => Ok(()),
+    }
+}
+
+/// As [`refuse_without_terminal`], for a `command` that does want one.
+pub fn require_terminal(command: &str) -> Result<(), Failure> {
+    if !stdin_is_terminal() {
         let cause =
             "cannot attach stdin to a TTY-enabled container because stdin is not a terminal";
-        return Err(Failure::new("run with -it", cause)
+        return Err(Failure::new(format!("{command} with -it"), cause)
             .hint("leave -t out where the input is a pipe or a file"));
     }
     Ok(())

@@ -96,6 +96,15 @@ pub enum ContainerError {
          receive an exit event"
     )]
     Unkillable(String),
+    /// Its processes are stopped. The words are Docker's.
+    #[error("Container {0} is paused, unpause the container before exec")]
+    PausedForExec(String),
+    /// It begins to run, or ends, at this very moment.
+    #[error("container {0} is about to run or has just ended")]
+    Changing(String),
+    /// A step on the way to its files failed.
+    #[error("{0}")]
+    Files(String),
     /// It runs already, under another command.
     #[error("container {0} is running already")]
     RunningAlready(String),

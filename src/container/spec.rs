@@ -149,7 +149,7 @@ fn seccomp(
     }
 }
 
-fn process(
+pub(super) fn process(
     record: &ContainerRecord,
     around: &Surroundings<'_>,
     capabilities: CapabilitySet,

@@ -5,6 +5,8 @@
 pub mod bundle;
 pub mod clone;
 pub mod guests;
+pub mod held;
+pub mod reported;
 pub mod resources;
 pub mod running;
 pub mod seccomp;
@@ -14,3 +16,4 @@ pub mod state;
 pub mod streams;
 pub mod supervise;
 pub mod terminal;
+pub mod wires;

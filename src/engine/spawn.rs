@@ -7,11 +7,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::pipe::PipeFlags;
 
 use super::clone::{self, NoChild};
+use super::held::{Held, Keeper};
+use super::reported::{self, Reported};
 pub use super::running::Running;
+use super::wires::{Wires, receive_descriptor};
 use crate::apply::cgroup::Undo;
 use crate::apply::file_limit::FileLimit;
 use crate::apply::hook::HookState;
@@ -24,6 +25,7 @@ use crate::apply::{Apply, Fault};
 use crate::plan::Slot;
 use crate::plan::step::{Actor, Op, Plan};
 use crate::sys::process::{Cloned, exit_now, wait};
+use crate::sys::stub::Executor;
 
 /// Why there is no container.
 #[derive(Debug, thiserror::Error)]
@@ -58,52 +60,31 @@ pub struct Given {
     pub hook_state: HookState,
 }
 
-/// The descriptors that connect the two sides.
-struct Wires {
-    to_child: (OwnedFd, OwnedFd),
-    to_host: (OwnedFd, OwnedFd),
-    report: (OwnedFd, OwnedFd),
-    terminal: Option<(OwnedFd, OwnedFd)>,
-}
-
 fn prepare<T>(call: &'static str, answer: Result<T, Errno>) -> Result<T, SpawnError> {
     answer.map_err(|errno| SpawnError::Prepare { call, errno })
-}
-
-impl Wires {
-    fn new(plan: &Plan) -> Result<Self, SpawnError> {
-        let pipe = || prepare("pipe2", rustix::pipe::pipe_with(PipeFlags::CLOEXEC));
-        let has_terminal = plan.steps.iter().any(|s| matches!(s.op, Op::SendTerminal { .. }));
-        let terminal = if has_terminal {
-            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
-            let pair = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None);
-            Some(prepare("socketpair", pair)?)
-        } else {
-            None
-        };
-        Ok(Self { to_child: pipe()?, to_host: pipe()?, report: pipe()?, terminal })
-    }
-
-    fn child(self, hook_state: HookState) -> Links {
-        Links {
-            actor: Actor::Child,
-            wait: Some(self.to_child.0),
-            signal: Some(self.to_host.1),
-            report_pipe: Some(self.report.1),
-            terminal_socket: self.terminal.map(|(_, child)| child),
-            child: 0,
-            hook_state,
-            file_limit: None,
-            execution: None,
-            callers_umask: None,
-        }
-    }
 }
 
 /// Carries the plan out, up to the execution of the container's process.
 ///
 /// On failure nothing of it is left: the child is ended and reaped, the host's steps are undone.
 pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, SpawnError> {
+    let (parent, clone_step, wires) = begin(plan, given, report)?;
+    parent.go_on(clone_step, wires)
+}
+
+/// Carries out a plan that ends with a tree of files, and keeps its child as long as the tree is
+/// in use.
+pub fn hold(plan: &Plan, given: Given, report: &Report) -> Result<Held, SpawnError> {
+    let (parent, clone_step, wires) = begin(plan, given, report)?;
+    parent.hold(clone_step, wires)
+}
+
+/// The steps up to the clone. Only the parent returns.
+fn begin<'a>(
+    plan: &'a Plan,
+    given: Given,
+    report: &'a Report,
+) -> Result<(Parent<'a>, usize, Wires), SpawnError> {
     let mut host = Apply {
         plan,
         table: Table::new(plan, Actor::Host),
@@ -118,9 +99,9 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
     let clone_step = early_steps(&mut host)?;
     let wires = match Wires::new(plan) {
         Ok(wires) => wires,
-        Err(error) => {
+        Err((call, errno)) => {
             undo_all(&mut host);
-            return Err(error);
+            return Err(SpawnError::Prepare { call, errno });
         }
     };
     match clone(&host, clone_step) {
@@ -131,7 +112,7 @@ pub fn spawn(plan: &Plan, given: Given, report: &Report) -> Result<Running, Spaw
         Ok(Cloned::Parent { pid, pidfd }) => {
             drop(file_limit);
             host.links.hook_state = given.hook_state;
-            Parent { host, pid, pidfd }.go_on(clone_step, wires)
+            Ok((Parent { host, pid, pidfd }, clone_step, wires))
         }
         Err(error) => {
             undo_all(&mut host);
@@ -212,15 +193,39 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    fn go_on(mut self, clone_step: usize, wires: Wires) -> Result<Running, SpawnError> {
-        let Wires { to_child, to_host, report, terminal } = wires;
-        // The child's ends have to be closed here, or its end would never be seen.
-        drop((to_child.0, to_host.1, report.1));
-        let terminal = terminal.map(|(host, _)| host);
-        self.host.links.signal = Some(to_child.1);
-        self.host.links.wait = Some(to_host.0);
+    /// Keeps the host's ends of the wires; returns those for the report and for a descriptor. The
+    /// child's have to be closed here, or its end would never be seen.
+    fn wire(&mut self, clone_step: usize, wires: Wires) -> (OwnedFd, Option<OwnedFd>) {
+        self.host.links.signal = Some(wires.to_child.1);
+        self.host.links.wait = Some(wires.to_host.0);
         self.host.links.child = self.pid;
         self.host.table.close_inherited(clone_step);
+        (wires.report.0, wires.socket.map(|(host, _)| host))
+    }
+
+    /// Takes the tree that the child has made. The child stays: its mount namespace is what keeps
+    /// the tree in one piece.
+    fn hold(mut self, clone_step: usize, wires: Wires) -> Result<Held, SpawnError> {
+        let (_, socket) = self.wire(clone_step, wires);
+        if let Err(error) = self.steps(clone_step + 1..self.host.plan.steps.len()) {
+            return Err(self.abandon(error));
+        }
+        match socket.map(|socket| receive_descriptor(&socket)) {
+            Some(Ok(tree)) => {
+                let Self { host, pid, pidfd } = self;
+                Ok(Held { tree, keeper: Keeper::new((pid, pidfd), host.links.signal) })
+            }
+            _ => {
+                let step = self.host.report.current_step().unwrap_or(clone_step);
+                let died = SpawnError::Died { step, wait_status: 0 };
+                let error = self.child_failure().map_or(died, SpawnError::Step);
+                Err(self.abandon(error))
+            }
+        }
+    }
+
+    fn go_on(mut self, clone_step: usize, wires: Wires) -> Result<Running, SpawnError> {
+        let (report, terminal) = self.wire(clone_step, wires);
         let exec = self.host.plan.steps.iter().position(|s| matches!(s.op, Op::Exec(_)));
         let exec = exec.unwrap_or(self.host.plan.steps.len());
         if let Err(error) = self.steps(clone_step + 1..exec) {
@@ -228,7 +233,11 @@ impl Parent<'_> {
         }
         let terminal = terminal.map(|socket| receive_descriptor(&socket)).transpose();
         // If the child failed before it sent its terminal, the report says how.
-        let executed = self.executed(&report.0, exec);
+        let reported = prepare("read of the report pipe", Reported::read(&report));
+        let executed = reported.and_then(|reported| {
+            self.adopt(reported.process, exec)?;
+            self.executed(reported, exec)
+        });
         let terminal = match executed.and_then(|()| prepare("recvmsg of the terminal", terminal)) {
             Ok(terminal) => terminal,
             Err(error) => return Err(self.abandon(error)),
@@ -289,18 +298,38 @@ impl Parent<'_> {
         self.host.report.failure()
     }
 
-    /// Waits until the pipe closes: by execve, or by death.
-    fn executed(&self, report: &OwnedFd, exec: usize) -> Result<(), SpawnError> {
-        let last_word = last_word(report);
+    /// Which process executes the program?
+    fn executor(&self, exec: usize) -> Executor {
+        match self.host.plan.steps.get(exec).map(|step| &step.op) {
+            Some(Op::Exec(spec)) => spec.executor,
+            _ => Executor::Itself,
+        }
+    }
+
+    /// Where another process executes the program, that is ours to watch from here on.
+    fn adopt(&mut self, process: Option<i32>, exec: usize) -> Result<(), SpawnError> {
+        let another = self.executor(exec) != Executor::Itself && self.child_failure().is_none();
+        let Some(process) = process.filter(|pid| another && *pid != self.pid) else {
+            return Ok(());
+        };
+        let pidfd = prepare("pidfd_open", reported::adopt(process))?;
+        prepare("waitid", wait(self.pid))?;
+        (self.pid, self.pidfd) = (process, pidfd);
+        Ok(())
+    }
+
+    /// The pipe has closed: by execve, or by death.
+    fn executed(&self, reported: Reported, exec: usize) -> Result<(), SpawnError> {
         if let Some(failure) = self.child_failure() {
             return Err(SpawnError::Step(failure));
         }
-        if let Some(errno) = prepare("read of the report pipe", last_word)? {
+        if let Some(errno) = reported.errno {
             self.host.report.end_for_child(exec, &Err(errno.into()));
             return Err(SpawnError::Step(StepFailure { step: exec, errno, words: String::new() }));
         }
+        let somebody = reported.process.is_some() || self.executor(exec) == Executor::Itself;
         match self.host.report.current_step() {
-            Some(step) if step >= exec => {
+            Some(step) if step >= exec && somebody => {
                 self.host.report.end_for_child(exec, &Ok(Taken::Done));
                 Ok(())
             }
@@ -324,61 +353,7 @@ impl Parent<'_> {
     }
 }
 
-/// What the stub says before the pipe `report` closes: why its execve failed. Nothing if the pipe
-/// only closes, which an execve that succeeds does, too; so no error here may look like that.
-fn last_word(report: impl AsFd) -> Result<Option<Errno>, Errno> {
-    let mut errno = [0; 4];
-    match rustix::io::retry_on_intr(|| rustix::io::read(&report, &mut errno))? {
-        0 => Ok(None),
-        // One write of at most PIPE_BUF bytes comes whole (pipe(7)).
-        4 => Ok(Some(Errno::from_raw_os_error(i32::from_le_bytes(errno)))),
-        _ => Err(Errno::IO),
-    }
-}
-
-/// Receives one descriptor over a socket (SCM_RIGHTS).
-fn receive_descriptor(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut data = [0; 8];
-    let mut parts = [std::io::IoSliceMut::new(&mut data)];
-    rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(mut files) = message
-            && let Some(file) = files.next()
-        {
-            return Ok(file);
-        }
-    }
-    Err(Errno::NODATA)
-}
-
 /// A report for `plan`.
 pub fn report(plan: &Plan, tracing: Tracing) -> Result<Report, SpawnError> {
     prepare("mmap", Report::new(plan.steps.len(), tracing))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The end of the pipe alone is silence; what cannot be read, or only in part, is an error.
-    #[test]
-    fn only_silence_is_an_execution() -> Result<(), Errno> {
-        let said = |bytes: &[u8]| -> Result<Option<Errno>, Errno> {
-            let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-            rustix::io::write(&write, bytes)?;
-            drop(write);
-            last_word(read)
-        };
-        assert_eq!(said(&[]), Ok(None));
-        assert_eq!(said(&libc::ENOENT.to_le_bytes()), Ok(Some(Errno::NOENT)));
-        assert_eq!(said(&[2, 0]), Err(Errno::IO));
-        let directory = crate::sys::mount::open_root_place()?;
-        assert_eq!(last_word(directory), Err(Errno::BADF));
-        Ok(())
-    }
 }

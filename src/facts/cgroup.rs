@@ -15,8 +15,13 @@ const USUAL: &str = "/sys/fs/cgroup";
 /// On a v2 host the mount table, which may be long, need not be read: what is mounted at the usual
 /// place says so itself.
 pub fn read() -> CgroupHost {
+    read_of("self")
+}
+
+/// As [`read`], with the place of the process that is called `process` in /proc.
+pub fn read_of(process: &str) -> CgroupHost {
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
-    let own = read(Path::new("/proc/self/cgroup"));
+    let own = read(&Path::new("/proc").join(process).join("cgroup"));
     let host = pure_v2(&own)
         .unwrap_or_else(|| CgroupHost::parse(&own, &read(Path::new("/proc/self/mountinfo"))));
     let controllers = host

@@ -9,6 +9,7 @@ pub mod file;
 pub mod kernel;
 pub mod namespaces;
 pub mod passwd;
+pub mod process;
 pub mod sources;
 
 pub use cgroup::CgroupHost;

@@ -14,6 +14,7 @@
 pub mod archive;
 pub mod chain;
 pub mod change;
+pub mod commit;
 pub mod config;
 pub mod digest;
 pub mod filter;

@@ -25,8 +25,8 @@ pub enum Unsound {
     /// The child acts before it exists, or there is not exactly one clone.
     #[error("step {step}: a plan has one clone, and the child acts after it")]
     Clone { step: usize },
-    /// The last step of the child must replace it.
-    #[error("the child's last step must be exec")]
+    /// The last step of the child must replace it, or let it wait for its end.
+    #[error("the child's last step must be exec, or to wait for its end")]
     NoExec,
     /// A step has no reason.
     #[error("step {step}: no reason is given")]
@@ -61,7 +61,7 @@ pub fn check(plan: &Plan) -> Result<(), Unsound> {
     }
     let last = plan.steps.iter().rev().find(|step| step.actor == Actor::Child);
     match last {
-        Some(Step { op: Op::Exec(_), .. }) => Ok(()),
+        Some(Step { op: Op::Exec(_) | Op::AwaitEnd, .. }) => Ok(()),
         _ => Err(Unsound::NoExec),
     }
 }

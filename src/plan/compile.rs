@@ -19,8 +19,7 @@ pub fn compile(input: &Input<'_>) -> Result<Plan, CompileError> {
     };
     let namespaces = namespaces::read(input)?;
     let root = plan.slot(super::SlotKind::Tree);
-    let mut compiler =
-        Compiler { input, plan, namespaces, procfs: None, root, covers: 0, idmaps: Vec::new() };
+    let mut compiler = Compiler::new(input, (plan, root), namespaces);
     compiler.isolation()?;
     compiler.file_systems()?;
     compiler.process_steps(&given)?;

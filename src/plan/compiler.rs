@@ -27,6 +27,17 @@ pub(super) struct Idmap {
     pub(super) namespace: Slot,
 }
 
+impl<'a> Compiler<'a> {
+    /// A plan of which only slots are written yet, `root` among them.
+    pub(super) fn new(
+        input: &'a Input<'a>,
+        (plan, root): (Builder, Slot),
+        namespaces: Namespaces,
+    ) -> Self {
+        Self { input, plan, namespaces, procfs: None, root, covers: 0, idmaps: Vec::new() }
+    }
+}
+
 impl Compiler<'_> {
     /// Writes the next step.
     pub(super) fn push(&mut self, op: Op, because: &'static str) {

@@ -9,6 +9,8 @@ pub enum Use {
     Kind(SlotKind),
     /// A place or a tree: something that a path can be resolved from.
     Directory,
+    /// What can be a standard stream.
+    Stream,
 }
 
 impl Use {
@@ -17,6 +19,7 @@ impl Use {
         match self {
             Use::Kind(wanted) => wanted == kind,
             Use::Directory => matches!(kind, SlotKind::Place | SlotKind::Tree),
+            Use::Stream => matches!(kind, SlotKind::Given | SlotKind::TerminalPeer),
         }
     }
 }
@@ -57,7 +60,7 @@ pub fn makes(op: &Op) -> Slots<Slot> {
         | O::CloneTerminal { tree, .. }
         | O::MountDetached { tree, .. } => Slots::of([*tree]),
         O::NewFilesystem { context, .. } => Slots::of([*context]),
-        O::MakeCgroup { cgroup, .. } => Slots::of([*cgroup]),
+        O::MakeCgroup { cgroup, .. } | O::OpenCgroup { cgroup, .. } => Slots::of([*cgroup]),
         O::OpenTerminal { master, peer, .. } => Slots::of([*master, *peer]),
         _ => Slots::of([]),
     }
@@ -133,12 +136,14 @@ fn process_uses(op: &Op) -> Slots<(Slot, Use)> {
             Slots(slots)
         }
         O::JoinNamespace { namespace, .. } => Slots::of([(*namespace, Kind(K::Namespace))]),
+        O::JoinProcess { process, .. } => Slots::of([(*process, Kind(K::Given))]),
         O::OpenTerminal { devpts, .. } => Slots::of([(*devpts, Directory)]),
         O::SendTerminal { master } => Slots::of([(*master, Kind(K::TerminalMaster))]),
+        O::SendTree { tree } => Slots::of([(*tree, Directory)]),
         O::CloneTerminal { peer, .. } | O::ControllingTerminal { peer } => {
             Slots::of([(*peer, Kind(K::TerminalPeer))])
         }
-        O::Duplicate { file, .. } => Slots::of([(*file, Kind(K::Given))]),
+        O::Duplicate { file, .. } => Slots::of([(*file, Use::Stream)]),
         O::EnterDirectory { place } => Slots::of([(*place, Directory)]),
         O::SetSysctl { procfs, .. } | O::SetOomScore { procfs, .. } => {
             Slots::of([(*procfs, Kind(K::Place))])

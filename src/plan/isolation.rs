@@ -161,6 +161,11 @@ pub(super) fn enter(c: &mut Compiler<'_>, joined: &[(Namespace, Slot)]) {
             "who lives in this pid namespace already must not look into us (CVE-2016-9962)",
         );
     }
+    apart(c);
+}
+
+/// What the child must not have in common with its caller.
+pub(super) fn apart(c: &mut Compiler<'_>) {
     c.push(Op::NewSession, "the container must not have the caller's terminal as its own");
     c.push(
         Op::NewSessionKeyring,

@@ -17,6 +17,8 @@ mod compiler;
 pub mod dataflow;
 pub mod devices;
 pub mod error;
+pub mod exec;
+pub mod files;
 mod filesystem;
 pub mod hooks;
 pub mod input;

@@ -38,6 +38,18 @@ pub(super) struct Mounted {
 
 /// All mounts of the config, in order; then the devices.
 pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
+    let (mounted, read_only_last) = listed(c)?;
+    devices::outside_our_dev(c, mounted.dev)?;
+    for (tree, origin) in read_only_last {
+        c.plan.origin(&origin);
+        let because = "read-only last: the places for the mounts below had to be made in it first";
+        make_read_only(c, tree, because);
+    }
+    Ok(mounted)
+}
+
+/// The mounts of the config, in order, and those that become read-only when all else is there.
+pub(super) fn listed(c: &mut Compiler<'_>) -> Result<(Mounted, Vec<(Slot, Origin)>), CompileError> {
     let mounts = c.input.spec.mounts().as_deref().unwrap_or_default();
     let mut mounted = Mounted::default();
     let mut read_only_last = Vec::new();
@@ -77,13 +89,7 @@ pub(super) fn all(c: &mut Compiler<'_>) -> Result<Mounted, CompileError> {
             read_only_last.push((tree, origin));
         }
     }
-    devices::outside_our_dev(c, mounted.dev)?;
-    for (tree, origin) in read_only_last {
-        c.plan.origin(&origin);
-        let because = "read-only last: the places for the mounts below had to be made in it first";
-        make_read_only(c, tree, because);
-    }
-    Ok(mounted)
+    Ok((mounted, read_only_last))
 }
 
 fn has_later_below(mounts: &[Mount], index: usize, path: &RootPath) -> bool {

@@ -10,6 +10,7 @@ use crate::config::propagation::Propagation;
 use crate::facts::Seen;
 use crate::sys::bpf::Instruction;
 use crate::sys::namespace::Namespace;
+use crate::sys::stub::Executor;
 
 /// Where a cloned tree comes from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -198,6 +199,8 @@ pub struct ExecSpec {
     pub env: Vec<String>,
     /// The root below which HOME is looked up, where the environment has none.
     pub home_of: Option<u32>,
+    /// Which process executes it.
+    pub executor: Executor,
 }
 
 /// How a terminal is set up.

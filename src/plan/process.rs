@@ -20,6 +20,7 @@ use crate::config::path::{HostPath, RootPath};
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
 use crate::sys::process::SchedulerAttributes;
+use crate::sys::stub::Executor;
 
 /// CAP_SYS_ADMIN, for what has to be done after the user is set.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -281,7 +282,17 @@ pub(super) fn credentials(c: &mut Compiler<'_>) -> Result<(), CompileError> {
 
 /// The last steps, in an order that leaves the filter as little to allow as possible.
 pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    let process = c.input.process()?;
+    own_directory(c)?;
+    hooks::run(c, "startContainer", "run in the container, right before its process")?;
+    program(c, Executor::Itself)?;
+    c.plan.actor(Actor::Host);
+    // They are no steps, but a mistake in them is told before anything is done.
+    hooks::hooks(c.input.spec, "poststop")?;
+    hooks::run(c, "poststart", "the process has been started")
+}
+
+/// The working directory of the process.
+pub(super) fn own_directory(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let path = working_directory(c)?;
     c.plan.origin_text("/process/cwd");
     c.push(
@@ -289,7 +300,12 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
         "as the container's user, and checked: a path through a leaked descriptor ends outside \
          (CVE-2024-21626)",
     );
-    hooks::run(c, "startContainer", "run in the container, right before its process")?;
+    Ok(())
+}
+
+/// What takes the last of our own rights, and the program, executed by `executor`.
+pub(super) fn program(c: &mut Compiler<'_>, executor: Executor) -> Result<(), CompileError> {
+    let process = c.input.process()?;
     if process.no_new_privileges().unwrap_or(false) {
         c.plan.origin_text("/process/noNewPrivileges");
         c.push(Op::NoNewPrivileges, "set-user-id programs give no rights from here on");
@@ -301,21 +317,25 @@ pub(super) fn execute(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     let env = environment(process.env().as_deref().unwrap_or_default());
     let user = process.user().uid();
     let home_of = env.iter().all(|e| !e.starts_with("HOME=")).then_some(user);
-    c.push(
-        Op::MakeStub,
-        "through a sealed stub: /proc/self/exe must never be rrun's own file (CVE-2019-5736)",
-    );
+    let because = match executor {
+        Executor::Itself => {
+            "through a sealed stub: /proc/self/exe must never be rrun's own file (CVE-2019-5736)"
+        }
+        Executor::Sibling | Executor::Orphan => {
+            "the stub makes the process: nothing of rrun itself is ever in the container's pid \
+             namespace, where CAP_SYS_PTRACE could take hold of it (CVE-2019-5736)"
+        }
+    };
+    c.push(Op::MakeStub, because);
     if let Some((program, flags)) = c.input.seccomp.clone() {
         c.plan.origin_text("/linux/seccomp");
         let because = "after everything that the filter may forbid: what is left is one execveat";
         c.push(Op::LoadSeccomp { program, flags }, because);
     }
     c.plan.origin_text("/process/args");
-    c.push(Op::Exec(ExecSpec { args, env, home_of }), "all that it needs is open and in memory");
-    c.plan.actor(Actor::Host);
-    // They are no steps, but a mistake in them is told before anything is done.
-    hooks::hooks(c.input.spec, "poststop")?;
-    hooks::run(c, "poststart", "the process has been started")
+    let spec = ExecSpec { args, env, home_of, executor };
+    c.push(Op::Exec(spec), "all that it needs is open and in memory");
+    Ok(())
 }
 
 /// What the process may do. Without no_new_privs the filter takes CAP_SYS_ADMIN, which execve

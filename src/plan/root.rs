@@ -138,17 +138,9 @@ fn overlay(c: &mut Compiler<'_>, directories: OverlayDirectories) -> Result<(), 
 
 /// The last changes of the mount tree, then the root becomes `/`.
 pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
-    c.plan.origin_text("/root/readonly");
-    let tree = c.root;
-    if c.input.spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false) {
-        let attributes = Attributes { set: attribute::RDONLY, clear: 0 };
-        let change = Change { attributes, ..Change::default() };
-        c.push(
-            Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
-            "last of all, because mount points had to be made in it; mounts below keep their own",
-        );
-    }
+    read_only(c);
     c.plan.origin_text("default");
+    let tree = c.root;
     c.push(
         Op::EnterDirectory { place: tree },
         "pivot_root takes it for both places, so no directory for the old root is needed",
@@ -162,6 +154,20 @@ pub(super) fn finish(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     }
     c.push(Op::DetachOldRoot, "the host's whole tree is below here until it is detached");
     last_propagation(c)
+}
+
+/// The root read-only, if the config wants it so.
+pub(super) fn read_only(c: &mut Compiler<'_>) {
+    c.plan.origin_text("/root/readonly");
+    let tree = c.root;
+    if c.input.spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false) {
+        let attributes = Attributes { set: attribute::RDONLY, clear: 0 };
+        let change = Change { attributes, ..Change::default() };
+        c.push(
+            Op::SetAttributes { tree, change, recursion: Recursion::TopOnly },
+            "last of all, because mount points had to be made in it; mounts below keep their own",
+        );
+    }
 }
 
 fn last_propagation(c: &mut Compiler<'_>) -> Result<(), CompileError> {

@@ -82,6 +82,19 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// Does the process get a terminal?
+    pub fn has_terminal(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.op, Op::SendTerminal { .. }))
+    }
+
+    /// Does the child send the host a descriptor?
+    pub fn sends_descriptor(&self) -> bool {
+        let sends = |op: &Op| matches!(op, Op::SendTerminal { .. } | Op::SendTree { .. });
+        self.steps.iter().any(|step| sends(&step.op))
+    }
+}
+
 /// One operation.
 #[expect(missing_docs, reason = "the fields are the arguments of the call that the variant names")]
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -129,6 +142,8 @@ pub enum Op {
     ReadOnlyPath { root: Slot, path: RootPath },
     /// A cgroup directory, made with its parents.
     MakeCgroup { cgroup: Slot, site: Box<Site> },
+    /// A cgroup that is there already.
+    OpenCgroup { cgroup: Slot, path: HostPath },
     /// A limit written to a file of a cgroup.
     WriteCgroup { cgroup: Slot, limit: Box<CgroupWrite> },
     /// Which devices the cgroup's processes may use: a program for bpf(2).
@@ -153,6 +168,8 @@ pub enum Op {
     NewSessionKeyring,
     /// setns.
     JoinNamespace { namespace: Slot, kind: Namespace },
+    /// setns with a pidfd: all these namespaces of one process at once.
+    JoinProcess { process: Slot, kinds: Vec<Namespace> },
     /// unshare.
     Unshare { kind: Namespace },
     /// setresgid, setresuid in the user namespace, before there are any limits.
@@ -161,6 +178,10 @@ pub enum Op {
     OpenTerminal { devpts: Slot, master: Slot, peer: Slot, terminal: TerminalSpec },
     /// A descriptor handed from the child to the host.
     SendTerminal { master: Slot },
+    /// A tree handed from the child to the host.
+    SendTree { tree: Slot },
+    /// The child only waits until the host has no more use for its namespaces.
+    AwaitEnd,
     /// open_tree of the terminal's process side, for /dev/console.
     CloneTerminal { peer: Slot, tree: Slot },
     /// ioctl(TIOCSCTTY).

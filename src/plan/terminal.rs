@@ -7,6 +7,10 @@ use super::mounts::Mounted;
 use super::step::{LineEnds, Missing, Op, Slot, SlotKind, TerminalSpec};
 use crate::config::path::{HostPath, RootPath};
 use crate::sys::path::Links;
+use crate::sys::stub::Executor;
+
+/// linux/magic.h.
+const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 
 fn wanted(c: &Compiler<'_>) -> Result<bool, CompileError> {
     Ok(c.input.process()?.terminal().unwrap_or(false))
@@ -60,6 +64,40 @@ pub(super) fn of_the_host(c: &mut Compiler<'_>) -> Result<(), CompileError> {
     Ok(())
 }
 
+/// The terminal of one more process in a container: of the devpts that is there.
+///
+/// What a session leader leaves to others is hung up when it ends, and the child does end where
+/// another process executes the program: then that one takes the terminal as its own.
+pub(super) fn in_running(c: &mut Compiler<'_>, executor: Executor) -> Result<(), CompileError> {
+    if !wanted(c)? {
+        return Ok(());
+    }
+    c.plan.origin_text("/process/terminal");
+    let place = c.root;
+    c.push(
+        Op::OpenPlace { place, path: HostPath::new("/") },
+        "after the namespaces are joined this is the container's root",
+    );
+    let devpts = pin(c, "/dev/pts", Missing::Fails);
+    c.push(
+        Op::ExpectFilesystem { place: devpts, magic: DEVPTS_SUPER_MAGIC, name: "devpts" },
+        "the container may have put anything there: a terminal comes from a devpts only",
+    );
+    let (master, peer) = open(c, devpts)?;
+    if executor == Executor::Itself {
+        hand_over(c, master, peer);
+        return Ok(());
+    }
+    send(c, master);
+    for number in 0..3 {
+        c.push(
+            Op::Duplicate { file: peer, number },
+            "not yet the session's own: a terminal is hung up when the leader of its session ends",
+        );
+    }
+    Ok(())
+}
+
 fn open(c: &mut Compiler<'_>, devpts: Slot) -> Result<(Slot, Slot), CompileError> {
     let process = c.input.process()?;
     let (size, user) = (process.console_size(), process.user());
@@ -79,11 +117,15 @@ fn open(c: &mut Compiler<'_>, devpts: Slot) -> Result<(Slot, Slot), CompileError
     Ok((master, peer))
 }
 
-fn hand_over(c: &mut Compiler<'_>, master: Slot, peer: Slot) {
+fn send(c: &mut Compiler<'_>, master: Slot) {
     c.push(
         Op::SendTerminal { master },
         "the host moves bytes between it and the caller's terminal",
     );
+}
+
+fn hand_over(c: &mut Compiler<'_>, master: Slot, peer: Slot) {
+    send(c, master);
     c.push(
         Op::ControllingTerminal { peer },
         "^C and window changes reach the processes of the session that owns the terminal",

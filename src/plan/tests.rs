@@ -14,6 +14,7 @@ use crate::facts::{Facts, Kernel};
 use crate::sys::mount::Recursion;
 use crate::sys::namespace::Namespace;
 use crate::sys::path::Links;
+use crate::sys::stub::Executor;
 
 fn step(actor: Actor, op: Op) -> Step {
     Step { op, actor, origin: Origin::new("a test"), because: "a plan needs it to be a plan" }
@@ -33,7 +34,7 @@ fn clone() -> Step {
 
 fn exec() -> Step {
     let args = vec!["sh".to_owned()];
-    child(Op::Exec(ExecSpec { args, env: Vec::new(), home_of: None }))
+    child(Op::Exec(ExecSpec { args, env: Vec::new(), home_of: None, executor: Executor::Itself }))
 }
 
 fn open(slot: u32) -> Op {
@@ -247,6 +248,7 @@ fn has_path(op: &Op) -> bool {
         | O::Mask { .. }
         | O::ReadOnlyPath { .. }
         | O::MakeCgroup { .. }
+        | O::OpenCgroup { .. }
         | O::RunHook(_)
         | O::SetWorkingDirectory { .. }
         | O::Exec(_) => true,
@@ -277,6 +279,9 @@ fn has_path(op: &Op) -> bool {
         | O::LoopbackUp
         | O::NewSessionKeyring
         | O::JoinNamespace { .. }
+        | O::JoinProcess { .. }
+        | O::SendTree { .. }
+        | O::AwaitEnd
         | O::Unshare { .. }
         | O::BecomeUser { .. }
         | O::OpenTerminal { .. }

@@ -169,6 +169,7 @@ fn host_call(op: &Op) -> Option<String> {
         Op::MakeCgroup { site, .. } => {
             format!("mkdir(\"{}\", 0755)", site.directory().display())
         }
+        Op::OpenCgroup { path, .. } => format!("open(\"{path}\")"),
         Op::WriteCgroup { cgroup, limit } => {
             format!("write({}/{}, \"{}\")", fd(*cgroup), limit.file, limit.value)
         }
@@ -190,7 +191,10 @@ fn host_call(op: &Op) -> Option<String> {
         Op::WriteGidMap { ranges } => format!("write(/proc/PID/gid_map, \"{}\")", map(ranges)),
         Op::Sync { until, .. } => format!("read(pipe) until {until}"),
         Op::RunHook(hook) => format!("execve(\"{}\", {:?})", hook.path, hook.args),
-        Op::SendTerminal { master } => format!("sendmsg(SCM_RIGHTS, {})", fd(*master)),
+        Op::SendTerminal { master: file } | Op::SendTree { tree: file } => {
+            format!("sendmsg(SCM_RIGHTS, {})", fd(*file))
+        }
+        Op::AwaitEnd => "read(pipe) until its end".into(),
         _ => return None,
     })
 }
@@ -202,6 +206,10 @@ fn process_call(op: &Op) -> String {
         Op::NewSessionKeyring => "keyctl(KEYCTL_JOIN_SESSION_KEYRING)".into(),
         Op::JoinNamespace { namespace, kind } => {
             format!("setns({}, {})", fd(*namespace), kind.flag_name())
+        }
+        Op::JoinProcess { process, kinds } => {
+            let flags: Vec<&str> = kinds.iter().map(|kind| kind.flag_name()).collect();
+            format!("setns({}, {})", fd(*process), flags.join("|"))
         }
         Op::Unshare { kind } => format!("unshare({})", kind.flag_name()),
         Op::BecomeUser { uid, gid } => format!("setresgid({gid}), setresuid({uid})"),

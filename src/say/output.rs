@@ -24,6 +24,12 @@ impl Output {
         read_or_dropped(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
     }
 
+    /// Writes a result that may be no text, such as file names.
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        read_or_dropped(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
     /// Writes text to standard error that is not the command's result.
     pub fn aside(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());

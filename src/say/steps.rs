@@ -152,6 +152,8 @@ fn parts(plan: &Plan) -> Vec<Part> {
         let child_acts = step.actor == Actor::Child;
         part = match part {
             Part::Before if matches!(step.op, Op::Clone(_)) => Part::Clone,
+            Part::Clone if child_acts && is_joining(&step.op) => Part::Clone,
+            Part::Clone if index > 0 && is_joining(&plan.steps[index - 1].op) => Part::Process,
             Part::Clone if child_acts => Part::Tree,
             Part::Tree if index > 0 && enters_root(&plan.steps[index - 1].op) => Part::Process,
             Part::Process if !child_acts && is_exec(&plan.steps[index - 1].op) => Part::After,
@@ -164,6 +166,11 @@ fn parts(plan: &Plan) -> Vec<Part> {
 
 fn enters_root(op: &Op) -> bool {
     matches!(op, Op::DetachOldRoot | Op::ChangeRoot)
+}
+
+/// Who joins all of another's namespaces is in its root with that.
+fn is_joining(op: &Op) -> bool {
+    matches!(op, Op::JoinProcess { .. })
 }
 
 fn is_exec(op: &Op) -> bool {

@@ -19,7 +19,7 @@ use rustix::time::Timespec;
 use super::process::{
     Birth, Cloned, clone_process, close_on_exec_from, default_signals, duplicate_to, exit_now, wait,
 };
-use super::stub::{self, StringList};
+use super::stub::{self, Executor, StringList};
 use super::{Errno, Result};
 
 /// A program to run.
@@ -121,7 +121,7 @@ fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
         duplicate_to(program.stdin, 0)?;
         program.stdout.map_or(Ok(()), |stdout| duplicate_to(stdout, 1))?;
         program.stderr.map_or(Ok(()), |stderr| duplicate_to(stderr, 2))?;
-        let stub = stub::make(report.as_fd())?;
+        let stub = stub::make(report.as_fd(), Executor::Itself)?;
         close_on_exec_from(3)?;
         // The stub inherits the pipe and closes it on the execve that counts.
         duplicate_to(report, report.as_raw_fd())?;

@@ -9,6 +9,10 @@
 //! the rest is the program's own argument list. A stub that is started without the mark (as
 //! an interpreter, so by itself) says so and exits. When a call fails it writes the errno, 4
 //! bytes, to the report descriptor, which closes on success.
+//!
+//! Into a pid namespace that others live in only a child can be born ([`Executor`]). The stub makes
+//! it: so nothing of rrun, neither its file nor its memory nor its rights, is ever where a process
+//! with CAP_SYS_PTRACE could take hold of it. It then writes the child's number, made negative.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -25,6 +29,21 @@ const MESSAGE: &str = "exec: /proc/self/exe is no program of this container\n";
 
 /// Where in the code the report descriptor's number stands: its first four bytes.
 const NUMBER_AT: usize = 0;
+/// Where it stands which process executes the path.
+const EXECUTOR_AT: usize = 4;
+
+/// Which process executes the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Executor {
+    /// The one that is there.
+    Itself = 0,
+    /// A child of its parent's, born into the pid namespace that was joined. It has a session of
+    /// its own, of which standard input is the terminal if it is one.
+    Sibling = 1,
+    /// A child of such a sibling, which ends at once: the pid namespace's first process gets it.
+    Orphan = 2,
+}
 
 #[cfg(target_arch = "x86_64")]
 std::arch::global_asm!(
@@ -50,6 +69,36 @@ std::arch::global_asm!(
     "syscall",
     "test eax, eax", // a filter forbids it: the program would inherit the pipe
     "js 4f",
+    "mov r14d, dword ptr [rip + rrun_stub_start + 4]",
+    "test r14d, r14d",
+    "jz 7f",
+    // prctl(PR_SET_DUMPABLE, 0): until execve nobody looks into the child
+    "mov eax, 157",
+    "mov edi, 4",
+    "xor esi, esi",
+    "syscall",
+    // clone(CLONE_PARENT, 0, 0, 0, 0)
+    "mov edi, 0x8000",
+    "call 6f",
+    "jnz 4f", // a failure, or in the parent the child's number
+    "cmp r14d, 2",
+    "jne 8f",
+    // clone(SIGCHLD, 0, 0, 0, 0)
+    "mov edi, 17",
+    "call 6f",
+    "js 4f",
+    "jnz 2f",
+    "8:",
+    // setsid(): the session that we are in ends with its leader
+    "mov eax, 112",
+    "syscall",
+    // ioctl(0, TIOCSCTTY, 0): if standard input is no terminal, there is none to be had
+    "mov eax, 16",
+    "xor edi, edi",
+    "mov esi, 0x540e",
+    "xor edx, edx",
+    "syscall",
+    "7:",
     // execve(argv[1], argv + 2, environment)
     "mov eax, 59",
     "mov rdi, [rsp + 16]",
@@ -57,7 +106,7 @@ std::arch::global_asm!(
     "lea rdx, [rsp + 8*r12 + 16]",
     "syscall",
     "4:",
-    // write(report, -errno, 4)
+    // write(report, -eax, 4): an errno, or minus the number of a process
     "neg eax",
     "push rax",
     "mov eax, 1",
@@ -79,6 +128,15 @@ std::arch::global_asm!(
     "mov edx, {length}",
     "syscall",
     "jmp 2b",
+    "6:",
+    "mov eax, 56",
+    "xor esi, esi",
+    "xor edx, edx",
+    "xor r10d, r10d",
+    "xor r8d, r8d",
+    "syscall",
+    "test eax, eax",
+    "ret",
     "5:",
     ".ascii \"exec: /proc/self/exe is no program of this container\\n\"",
     "rrun_stub_end:",
@@ -111,6 +169,35 @@ std::arch::global_asm!(
     "mov x2, #1",
     "svc #0",
     "tbnz w0, #31, 4f", // a filter forbids it: the program would inherit the pipe
+    "ldr w21, [x9, #4]",
+    "cbz w21, 7f",
+    // prctl(PR_SET_DUMPABLE, 0)
+    "mov x8, #167",
+    "mov x0, #4",
+    "mov x1, #0",
+    "svc #0",
+    // clone(CLONE_PARENT, 0, 0, 0, 0)
+    "mov x0, #0x8000",
+    "bl 6f",
+    "cbnz w0, 4f",
+    "cmp w21, #2",
+    "b.ne 8f",
+    // clone(SIGCHLD, 0, 0, 0, 0)
+    "mov x0, #17",
+    "bl 6f",
+    "tbnz w0, #31, 4f",
+    "cbnz w0, 2f",
+    "8:",
+    // setsid()
+    "mov x8, #157",
+    "svc #0",
+    // ioctl(0, TIOCSCTTY, 0)
+    "mov x8, #29",
+    "mov x0, #0",
+    "mov x1, #0x540e",
+    "mov x2, #0",
+    "svc #0",
+    "7:",
     // execve(argv[1], argv + 2, environment)
     "mov x8, #221",
     "ldr x0, [sp, #16]",
@@ -119,7 +206,7 @@ std::arch::global_asm!(
     "add x2, x2, #16",
     "svc #0",
     "4:",
-    // write(report, -errno, 4)
+    // write(report, -w0, 4)
     "neg w9, w0",
     "str w9, [sp, #-16]!",
     "mov x8, #64",
@@ -141,6 +228,14 @@ std::arch::global_asm!(
     "mov x2, #{length}",
     "svc #0",
     "b 2b",
+    "6:",
+    "mov x8, #220",
+    "mov x1, #0",
+    "mov x2, #0",
+    "mov x3, #0",
+    "mov x4, #0",
+    "svc #0",
+    "ret",
     "5:",
     ".ascii \"exec: /proc/self/exe is no program of this container\\n\"",
     ".balign 4",
@@ -165,13 +260,13 @@ fn code() -> &'static [u8] {
 }
 
 /// The smallest ELF file around `code`: a header, one loadable segment, nothing else.
-fn elf(report: u32) -> Vec<u8> {
+fn elf(report: u32, executor: Executor) -> Vec<u8> {
     const HEADERS: u64 = 64 + 56;
     const LOADED_AT: u64 = 0x40_0000;
     const MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
     let code = code();
     let total = HEADERS + code.len() as u64;
-    let mut file = Vec::with_capacity(256);
+    let mut file = Vec::with_capacity(512);
     // e_ident: 64 bits, little endian, version 1; then ET_EXEC, machine, version, entry.
     file.extend_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
     file.extend_from_slice(&2u16.to_le_bytes());
@@ -190,17 +285,19 @@ fn elf(report: u32) -> Vec<u8> {
     for word in [0, LOADED_AT, LOADED_AT, total, total, 0x1000] {
         file.extend_from_slice(&u64::to_le_bytes(word));
     }
-    let at = file.len() + NUMBER_AT;
+    let at = file.len();
     file.extend_from_slice(code);
-    file[at..at + 4].copy_from_slice(&report.to_le_bytes());
+    for (offset, value) in [(NUMBER_AT, report), (EXECUTOR_AT, executor as u32)] {
+        file[at + offset..at + offset + 4].copy_from_slice(&value.to_le_bytes());
+    }
     file
 }
 
 /// Makes the sealed stub that reports to the descriptor `report`.
-pub fn make(report: BorrowedFd<'_>) -> Result<OwnedFd> {
+pub fn make(report: BorrowedFd<'_>, executor: Executor) -> Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let stub = rustix::fs::memfd_create("rrun-stub", flags)?;
-    let file = elf(report.as_raw_fd().unsigned_abs());
+    let file = elf(report.as_raw_fd().unsigned_abs(), executor);
     if rustix::io::write(&stub, &file)? != file.len() {
         // A container's RLIMIT_FSIZE is in force already.
         return Err(Errno::FBIG);

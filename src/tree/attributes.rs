@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::SourceKind;
 use super::descent::{magic_link, open_one};
+use super::manner::{Existing, Manner, Owners};
 
 /// A call that failed; the caller knows the path.
 pub(super) type Step<T> = Result<T, (&'static str, Errno)>;
@@ -23,7 +24,7 @@ const XATTR_MAX: usize = 64 * 1024;
 
 /// What new files look like before anything is set, and room for extended attributes.
 pub(super) struct Attributes {
-    kind: SourceKind,
+    manner: Manner,
     umask: u32,
     /// Owner and group that a new file has by itself; `None` until the first was seen.
     new_owner: Option<(u32, u32)>,
@@ -33,9 +34,9 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    pub(super) fn new(kind: SourceKind) -> Self {
+    pub(super) fn new(manner: Manner) -> Self {
         Self {
-            kind,
+            manner,
             umask: umask(),
             new_owner: None,
             source_has_xattrs: true,
@@ -49,6 +50,18 @@ impl Attributes {
         Mode::from_raw_mode(stat.st_mode & 0o777)
     }
 
+    /// The mode in the end.
+    fn mode(&self, stat: &Stat) -> Mode {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        Mode::from_raw_mode(match (self.manner.owners, kind) {
+            (Owners::Kept, _) => stat.st_mode & 0o7777,
+            (Owners::Ours, FileType::CharacterDevice | FileType::BlockDevice) => {
+                stat.st_mode & 0o600
+            }
+            (Owners::Ours, _) => stat.st_mode & 0o1777,
+        })
+    }
+
     /// Gives the new regular file `to` all that `from` has.
     pub(super) fn finish_file(
         &mut self,
@@ -56,11 +69,11 @@ impl Attributes {
         to: BorrowedFd<'_>,
         stat: &Stat,
     ) -> Step<()> {
-        if !self.is_owned_as_new(to, stat)? {
+        if self.manner.owners == Owners::Kept && !self.is_owned_as_new(to, stat)? {
             chown(to, stat)?;
         }
         if stat.st_mode & (0o7000 | self.umask) != 0 {
-            chmod(to, stat)?;
+            chmod(to, self.mode(stat))?;
         }
         self.copy_xattrs(from, to)?;
         rustix::fs::futimens(to, &times(stat)).map_err(|e| ("utimensat", e))
@@ -73,8 +86,10 @@ impl Attributes {
         to: BorrowedFd<'_>,
         stat: &Stat,
     ) -> Step<()> {
-        chown(to, stat)?;
-        chmod(to, stat)?;
+        if self.manner.owners == Owners::Kept {
+            chown(to, stat)?;
+        }
+        chmod(to, self.mode(stat))?;
         self.copy_xattrs(from, to)?;
         rustix::fs::futimens(to, &times(stat)).map_err(|e| ("utimensat", e))
     }
@@ -82,15 +97,16 @@ impl Attributes {
     /// Gives the new symbolic link or special file `name` all that its source has.
     pub(super) fn finish_node(
         &mut self,
-        from: BorrowedFd<'_>,
-        to: (BorrowedFd<'_>, &CStr),
+        from: (BorrowedFd<'_>, &CStr),
+        (directory, name): (BorrowedFd<'_>, &CStr),
         stat: &Stat,
     ) -> Step<()> {
-        let (directory, name) = to;
         let (uid, gid) = owner(stat);
         let nofollow = AtFlags::SYMLINK_NOFOLLOW;
-        rustix::fs::chownat(directory, name, Some(uid), Some(gid), nofollow)
-            .map_err(|e| ("fchownat", e))?;
+        if self.manner.owners == Owners::Kept {
+            rustix::fs::chownat(directory, name, Some(uid), Some(gid), nofollow)
+                .map_err(|e| ("fchownat", e))?;
+        }
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
             // chmod without following links came in 6.6; a path descriptor does it on any.
             let node = open_one(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)
@@ -99,10 +115,9 @@ impl Attributes {
             if FileType::from_raw_mode(seen.st_mode) != FileType::from_raw_mode(stat.st_mode) {
                 return Err(("fstat", Errno::STALE));
             }
-            let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-            rustix::fs::chmod(magic_link(&node), mode).map_err(|e| ("chmod", e))?;
+            rustix::fs::chmod(magic_link(&node), self.mode(stat)).map_err(|e| ("chmod", e))?;
         }
-        self.copy_node_xattrs(from, directory, name)?;
+        self.copy_node_xattrs(from, (directory, name))?;
         rustix::fs::utimensat(directory, name, &times(stat), nofollow).map_err(|e| ("utimensat", e))
     }
 
@@ -124,6 +139,10 @@ impl Attributes {
     /// The first new file shows what owner a new file gets here: not always the effective one
     /// (mount options, idmapped mounts).
     fn is_owned_as_new(&mut self, to: BorrowedFd<'_>, stat: &Stat) -> Step<bool> {
+        if self.manner.existing == Existing::Merged {
+            // Directories that were there may have the set-group-id bit, each another group's.
+            return Ok(false);
+        }
         let new = match self.new_owner {
             Some(new) => new,
             None => {
@@ -146,7 +165,7 @@ impl Attributes {
             }
             Err(e) => return Err(("flistxattr", e)),
         };
-        for name in wanted(&self.names[..len], self.kind) {
+        for name in wanted(&self.names[..len], self.manner) {
             let value_len = match rustix::fs::fgetxattr(from, name, &mut self.value[..]) {
                 Ok(len) => len,
                 Err(Errno::NODATA) => continue,
@@ -164,21 +183,22 @@ impl Attributes {
     /// The same where a file cannot be opened: by the magic links of its directories.
     fn copy_node_xattrs(
         &mut self,
-        from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
-        name: &CStr,
+        from: (BorrowedFd<'_>, &CStr),
+        to: (BorrowedFd<'_>, &CStr),
     ) -> Step<()> {
         if !self.source_has_xattrs {
             return Ok(());
         }
-        let path = |directory| super::joined(magic_link(directory).as_bytes(), name.to_bytes());
+        let path = |(directory, name): (BorrowedFd<'_>, &CStr)| {
+            super::joined(magic_link(directory).as_bytes(), name.to_bytes())
+        };
         let source = path(from);
         let len = match rustix::fs::llistxattr(&source[..], &mut self.names[..]) {
             Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(()),
             Ok(len) => len,
             Err(e) => return Err(("llistxattr", e)),
         };
-        for name in wanted(&self.names[..len], self.kind) {
+        for name in wanted(&self.names[..len], self.manner) {
             let value_len = rustix::fs::lgetxattr(&source[..], name, &mut self.value[..])
                 .map_err(|e| ("lgetxattr", e))?;
             let value = &self.value[..value_len];
@@ -193,14 +213,12 @@ impl Attributes {
 
 /// The names in a list of extended attributes that belong to the file, not to the overlay
 /// that a layer was written through.
-fn wanted(list: &[u8], kind: SourceKind) -> impl Iterator<Item = &[u8]> {
-    list.split(|b| *b == 0).filter(move |name| match kind {
-        SourceKind::Tree => !name.is_empty(),
-        SourceKind::Layer => {
-            !name.is_empty()
-                && !name.starts_with(b"trusted.overlay.")
-                && !name.starts_with(b"user.overlay.")
-        }
+fn wanted(list: &[u8], manner: Manner) -> impl Iterator<Item = &[u8]> {
+    list.split(|b| *b == 0).filter(move |name| {
+        let of_overlay =
+            name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.");
+        let fits = manner.owners == Owners::Kept || name.starts_with(b"user.");
+        !name.is_empty() && fits && !(manner.kind == SourceKind::Layer && of_overlay)
     })
 }
 
@@ -213,8 +231,8 @@ fn chown(to: BorrowedFd<'_>, stat: &Stat) -> Step<()> {
     rustix::fs::fchown(to, Some(uid), Some(gid)).map_err(|e| ("fchown", e))
 }
 
-fn chmod(to: BorrowedFd<'_>, stat: &Stat) -> Step<()> {
-    rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777)).map_err(|e| ("fchmod", e))
+fn chmod(to: BorrowedFd<'_>, mode: Mode) -> Step<()> {
+    rustix::fs::fchmod(to, mode).map_err(|e| ("fchmod", e))
 }
 
 fn times(stat: &Stat) -> Timestamps {

@@ -104,6 +104,37 @@ impl Ways {
         self.copy_by_hand(from, to, read_at..range.end)
     }
 
+    /// Copies what can be read, whatever the size says; returns how much that was.
+    pub(super) fn copy_to_end(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Step<u64> {
+        let mut at = 0;
+        loop {
+            match rustix::io::read(from, &mut self.buffer[..]) {
+                Ok(0) | Err(Errno::AGAIN) => return Ok(at),
+                Ok(read) => {
+                    self.write_all(to, read, at)?;
+                    at += read as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(("read", e)),
+            }
+        }
+    }
+
+    /// Writes the first `length` bytes of the buffer.
+    fn write_all(&self, to: BorrowedFd<'_>, length: usize, at: u64) -> Step<()> {
+        let mut written = 0;
+        while written < length {
+            let place = at + written as u64;
+            match rustix::io::pwrite(to, &self.buffer[written..length], place) {
+                Ok(0) => return Err(("write", Errno::NOSPC)),
+                Ok(more) => written += more,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(("write", e)),
+            }
+        }
+        Ok(())
+    }
+
     fn copy_by_hand(
         &mut self,
         from: BorrowedFd<'_>,
@@ -119,16 +150,7 @@ impl Ways {
                 Err(Errno::INTR) => continue,
                 Err(e) => return Err(("read", e)),
             };
-            let mut written = 0;
-            while written < read {
-                let place = at + written as u64;
-                match rustix::io::pwrite(to, &self.buffer[written..read], place) {
-                    Ok(0) => return Err(("write", Errno::NOSPC)),
-                    Ok(more) => written += more,
-                    Err(Errno::INTR) => {}
-                    Err(e) => return Err(("write", e)),
-                }
-            }
+            self.write_all(to, read, at)?;
             at += read as u64;
         }
         Ok(())

@@ -17,7 +17,7 @@ use super::{TreeError, shown};
 const WINDOW: usize = 32;
 
 /// How a directory is opened for reading its names.
-const DIRECTORY: OFlags = OFlags::RDONLY
+pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -51,9 +51,18 @@ pub(super) fn open_one(
     name: &CStr,
     flags: OFlags,
 ) -> Result<OwnedFd, Errno> {
+    open_resolved(parent, name, (flags, ONE_NAME))
+}
+
+/// As [`open_one`], with a way to resolve of the caller's.
+pub(super) fn open_resolved(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    (flags, resolve): (OFlags, ResolveFlags),
+) -> Result<OwnedFd, Errno> {
     let mut tries = 0;
     loop {
-        match rustix::fs::openat2(parent, name, flags, Mode::empty(), ONE_NAME) {
+        match rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN) if tries < 32 => tries += 1,
             answer => return answer,
         }

@@ -9,11 +9,16 @@
 //!
 //! Not here: which directory is copied where, and under which lock (`volume::copy_up`).
 
+#[cfg(feature = "containers")]
+pub mod archive;
 mod attributes;
+#[cfg(feature = "containers")]
+mod changes;
 mod copy;
 mod data;
 mod descent;
 mod link;
+mod manner;
 mod remove;
 mod size;
 #[cfg(test)]
@@ -29,7 +34,10 @@ use rustix::io::Errno;
 
 use crate::sys::errno::words;
 
-pub use copy::{Copied, copy};
+#[cfg(feature = "containers")]
+pub use changes::{Change, changes};
+pub use copy::{Copied, Entry, copy, copy_contents, copy_entry};
+pub use manner::{Existing, Manner, Mounts, Owners};
 pub use remove::{Spare, clear, remove, remove_with_others};
 pub use size::{Size, is_empty, size};
 
@@ -62,6 +70,18 @@ pub enum TreeError {
         /// Which entry.
         path: PathBuf,
     },
+    /// A file would take a directory's place. The words are Docker's, as in the next.
+    #[error("cannot overwrite directory {path:?} with non-directory")]
+    OverDirectory {
+        /// Which entry.
+        path: PathBuf,
+    },
+    /// A directory would take a file's place.
+    #[error("cannot overwrite non-directory {path:?} with directory")]
+    OverFile {
+        /// Which entry.
+        path: PathBuf,
+    },
     /// A file system is mounted below; another one's files are neither copied nor removed.
     #[error("{path:?} is a mount point")]
     MountPoint {
@@ -83,7 +103,7 @@ impl TreeError {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Io { errno, .. } => Some(errno.raw_os_error()),
-            Self::Changed { .. } | Self::MountPoint { .. } => None,
+            _ => None,
         }
     }
 }

@@ -12,7 +12,11 @@ mod support;
 
 mod bind;
 mod capabilities;
+#[cfg(feature = "containers")]
+mod container;
 mod devices;
+#[cfg(feature = "containers")]
+mod exec;
 mod execution;
 mod hooks;
 mod idmap;

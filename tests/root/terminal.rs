@@ -46,7 +46,11 @@ def end():
 "#;
 
 fn drive(bundle: &Bundle, script: &str) -> Ended {
-    let command = bundle.command();
+    drive_command(&bundle.command(), script)
+}
+
+/// Runs `command` on a pty of a script's.
+pub fn drive_command(command: &Command, script: &str) -> Ended {
     let mut python = Command::new("python3");
     python.arg("-").arg(command.get_program()).args(command.get_args());
     python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

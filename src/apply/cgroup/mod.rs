@@ -35,6 +35,10 @@ pub fn perform(table: &mut Table, undo: &mut Undo, (child, op): (i32, &Op)) -> O
             table.put(*cgroup, directory?);
             Ok(Taken::Done)
         }
+        Op::OpenCgroup { cgroup, path } => {
+            table.put(*cgroup, record::open(path.as_path())?);
+            Ok(Taken::Done)
+        }
         Op::WriteCgroup { cgroup, limit } => write_limit(table.get(*cgroup)?, Path::new(""), limit),
         Op::CgroupDevices { cgroup, program } => {
             device_filter::attach(table.get(*cgroup)?, &program.0)

@@ -101,8 +101,13 @@ impl Place {
     /// Opens the directory, for CLONE_INTO_CGROUP and for writes. To be done before any namespace
     /// is entered.
     pub fn open(&self) -> Result<OwnedFd, CgroupError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::open(&self.directory, flags, Mode::empty())
-            .map_err(|e| CgroupError::io("open", &self.directory, e))
+        open(&self.directory)
     }
+}
+
+/// Opens the directory of a cgroup.
+pub(super) fn open(directory: &Path) -> Result<OwnedFd, CgroupError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::empty())
+        .map_err(|e| CgroupError::io("open", directory, e))
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use env::environment;
 use life::Remains;
 pub use refusal::number_words;
 use refusal::{invalid, refused};
@@ -178,7 +179,7 @@ impl RunArgs {
             mounts: mounts.requests,
             volumes_from: mounts.volumes_from,
             volume_driver: mounts.volume_driver,
-            env: env::environment(&process.env_file, &process.env, caller.variable)?,
+            env: environment(&process.env_file, &process.env, caller.variable)?,
             entrypoint: process.entrypoint.map(|text| match text.as_str() {
                 "" => Vec::new(),
                 _ => vec![text],

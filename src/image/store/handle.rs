@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, ImageManifest};
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
 use super::error::ImageError;
 use super::layout::Layout;
@@ -65,6 +65,14 @@ impl ImageStore {
             .into_iter()
             .find(|d| names::digest(d).as_ref() == Some(manifest));
         found.ok_or_else(|| ImageError::NotFound(manifest.to_string()))
+    }
+
+    /// An image's configuration, checked.
+    pub(in crate::image) fn read_configuration(
+        &self,
+        id: &Digest,
+    ) -> Result<ImageConfiguration, ImageError> {
+        self.layout.read_json("configuration", id)
     }
 
     /// A manifest, checked.

@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, MediaType};
@@ -80,6 +80,26 @@ impl ImageStore {
         rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
             .map_err(|e| StoreError::io("flock", made.path(), e))?;
         Ok(Staging { path: made.keep(), layers: self.layers.clone(), directory, counter: 0 })
+    }
+}
+
+impl ImageStore {
+    /// Unpacks an archive, packed or not, into a directory of its own, which goes with the
+    /// staging. Directories that it does not describe are as those of `like`.
+    pub fn unpack_aside(
+        &self,
+        input: impl Read,
+        like: BorrowedFd<'_>,
+        limits: &Limits,
+    ) -> Result<(Staging, OwnedFd), ImageError> {
+        let mut staging = self.stage()?;
+        let root = staging.fresh_path("tree");
+        fs::create_dir(&root).map_err(|e| StoreError::io("mkdir", &root, e))?;
+        let directory = open_directory(&root)?;
+        let below = like.try_clone_to_owned().map_err(|e| StoreError::io("dup", &root, e))?;
+        let target = Target { layer: open_directory(&root)?, below: vec![below] };
+        receive(input, Keep::Digest, target, limits)?;
+        Ok((staging, directory))
     }
 }
 

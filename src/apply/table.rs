@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use crate::plan::dataflow::{makes, uses};
+use crate::plan::dataflow::{each_made, each_use};
 use crate::plan::step::{Actor, Op, Plan, Slot};
 
 /// Was what a descriptor is open on there before?
@@ -48,10 +48,12 @@ impl Table {
                 Some(clone) if step.actor != actor && actor == Actor::Host => clone,
                 _ => index,
             };
-            for slot in makes(&step.op).iter().chain(uses(&step.op).iter().map(|(slot, _)| slot)) {
+            let mut need = |slot: Slot| {
                 let last = &mut last_use[slot.0 as usize];
                 *last = needed_at.max(*last);
-            }
+            };
+            each_made(&step.op, &mut need);
+            each_use(&step.op, |slot, _| need(slot));
         }
         let mut ends: Vec<u32> = (0u32..).take(last_use.len()).collect();
         ends.sort_unstable_by_key(|&slot| last_use[slot as usize]);

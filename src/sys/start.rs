@@ -8,9 +8,13 @@
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
+        #[global_allocator]
+        static HEAP: $crate::sys::heap::Heap = $crate::sys::heap::Heap::new();
+
         /// Called by the C library; the arguments are std's to read as well.
         #[unsafe(no_mangle)]
         pub extern "C" fn main(_count: i32, _arguments: *const *const std::ffi::c_char) -> i32 {
+            HEAP.begin();
             $crate::sys::start::begin();
             $main()
         }
@@ -20,9 +24,11 @@ macro_rules! program {
 /// Opens what is closed of the standard streams, so that no other file gets their numbers, and
 /// ignores SIGPIPE, so that a write to a pipe without a reader is an error that can be told.
 pub fn begin() {
-    for number in 0..3 {
-        // SAFETY: fcntl(F_GETFD) takes integers only.
-        if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: poll writes to the three structs that it is given; it waits for nothing.
+    let asked = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } >= 0;
+    for (number, stream) in (0..).zip(streams) {
+        if asked && stream.revents & libc::POLLNVAL == 0 {
             continue;
         }
         // Open across execve, as a standard stream is: the lowest free number is this one.

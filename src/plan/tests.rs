@@ -28,7 +28,7 @@ fn child(op: Op) -> Step {
 }
 
 fn clone() -> Step {
-    host(Op::Clone(CloneSpec::default()))
+    host(Op::Clone(Box::default()))
 }
 
 fn exec() -> Step {
@@ -229,8 +229,11 @@ fn slots_inside_of_values() {
     };
     assert_eq!(used(&pin), [0, 2]);
     assert_eq!(makes(&pin), [Slot(1)]);
-    let clone =
-        Op::Clone(CloneSpec { user: Some(Slot(7)), cgroup: Some(Slot(9)), ..CloneSpec::default() });
+    let clone = Op::Clone(Box::new(CloneSpec {
+        user: Some(Slot(7)),
+        cgroup: Some(Slot(9)),
+        ..CloneSpec::default()
+    }));
     assert_eq!(used(&clone), [7, 9]);
 }
 
@@ -375,4 +378,11 @@ fn every_attach_has_a_pinned_place() {
         });
         assert!(pinned, "{step:?}");
     }
+}
+
+/// A config with thousands of mounts is a plan of tens of thousands of steps, and each page of it
+/// is a page fault.
+#[test]
+fn steps_are_small() {
+    assert!(size_of::<Step>() <= 104, "{}", size_of::<Step>());
 }

@@ -1,10 +1,10 @@
 //! Which cgroup hierarchies this host has, and in which of them we may make a cgroup.
 
-use std::fs;
 use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD};
 
+use super::kernel_file;
 pub use crate::config::cgroup::layout::CgroupHost;
 
 /// Where systemd, and everybody since, mounts the cgroups.
@@ -15,7 +15,7 @@ const USUAL: &str = "/sys/fs/cgroup";
 /// On a v2 host the mount table, which may be long, need not be read: what is mounted at the usual
 /// place says so itself.
 pub fn read() -> CgroupHost {
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let read = |path: &Path| kernel_file::read(path).unwrap_or_default();
     let own = read(Path::new("/proc/self/cgroup"));
     let host = pure_v2(&own)
         .unwrap_or_else(|| CgroupHost::parse(&own, &read(Path::new("/proc/self/mountinfo"))));

@@ -13,15 +13,19 @@ use std::cell::Cell;
 use std::ptr::{NonNull, copy_nonoverlapping, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 /// Blocks are multiples of this, and aligned to it.
 const UNIT: usize = 16;
-/// Larger blocks are the C library's: there are few, and it can move the largest by their pages.
-const LARGEST: usize = 2048;
-const CLASSES: usize = LARGEST / UNIT + 1;
+/// Up to here each multiple has a class, above each power of two.
+const SMALL: usize = 1024;
+/// Larger blocks are the C library's: there are few, and it moves them by their pages.
+const LARGEST: usize = 64 << 10;
+const CLASSES: usize = SMALL / UNIT + 1 + (LARGEST / SMALL).ilog2() as usize;
 /// Where blocks lie: address space, which is no memory until it is written to.
 const SPACE: usize = 64 << 20;
+/// What every run writes to.
+const SURE: usize = 24 << 10;
 
 thread_local! {
     /// Is this the thread that the heap serves?
@@ -72,6 +76,8 @@ impl Heap {
             && self.start.compare_exchange(0, space as usize, Ordering::Relaxed, Ordering::Relaxed)
                 == Ok(0)
         {
+            // SAFETY: the pages are this mapping's own.
+            let _ = unsafe { rustix::mm::madvise(space, SURE, Advice::LinuxPopulateWrite) };
             SERVED.set(true);
         }
     }
@@ -79,7 +85,7 @@ impl Heap {
     /// The class of a block that this thread gets from here.
     fn class(layout: Layout) -> Option<usize> {
         let ours = layout.size() <= LARGEST && layout.align() <= UNIT && SERVED.get();
-        ours.then(|| layout.size().div_ceil(UNIT))
+        ours.then(|| class_of(layout.size()))
     }
 
     /// Does the block lie in the space?
@@ -96,12 +102,26 @@ impl Heap {
             return Some(block.as_ptr().cast());
         }
         let taken = self.taken.get();
-        let after = taken + class * UNIT;
+        let after = taken + size_of_class(class);
         if after > SPACE {
             return None;
         }
         self.taken.set(after);
         Some((self.start.load(Ordering::Relaxed) + taken) as *mut u8)
+    }
+}
+
+fn class_of(size: usize) -> usize {
+    match size.div_ceil(SMALL) {
+        0 | 1 => size.div_ceil(UNIT),
+        more => SMALL / UNIT + more.next_power_of_two().ilog2() as usize,
+    }
+}
+
+fn size_of_class(class: usize) -> usize {
+    match class.checked_sub(SMALL / UNIT) {
+        None | Some(0) => class * UNIT,
+        Some(power) => SMALL << power,
     }
 }
 
@@ -174,6 +194,19 @@ mod tests {
         Layout::from_size_align(size, 8).unwrap_or_else(|_| Layout::new::<u64>())
     }
 
+    /// A class has room for every size in it, and the classes grow.
+    #[test]
+    fn classes() {
+        let mut before = 0;
+        for size in 1..=LARGEST {
+            let class = class_of(size);
+            assert!(size <= size_of_class(class) && class < CLASSES, "{size}");
+            assert!(class == before || class == before + 1, "{size}");
+            before = class;
+        }
+        assert_eq!((class_of(1024), class_of(1025), class_of(LARGEST)), (64, 65, CLASSES - 1));
+    }
+
     /// Blocks of all sizes keep what is written to them, also while they grow and shrink, and
     /// what is given back is used again.
     #[test]
@@ -182,7 +215,7 @@ mod tests {
         heap.begin();
         let mut blocks = Vec::new();
         for round in 0..4000_usize {
-            let (size, mark) = (1 + round * 37 % 5000, u8::try_from(round % 251).unwrap_or(0));
+            let (size, mark) = (1 + round * 37 % 90_000, u8::try_from(round % 251).unwrap_or(0));
             // SAFETY: no size is 0; every block is written to within its size.
             let block = unsafe { heap.alloc(layout(size)) };
             assert!(!block.is_null() && (block as usize).is_multiple_of(UNIT));
@@ -191,7 +224,7 @@ mod tests {
             blocks.push((block, size, mark));
             if round % 3 == 0 {
                 let (block, size, mark) = blocks.swap_remove(round * 7 % blocks.len());
-                let new = 1 + size * 3 % 4500;
+                let new = 1 + size * 3 % 80_000;
                 // SAFETY: the block and its layout belong together; its first bytes are kept.
                 unsafe {
                     let moved = heap.realloc(block, layout(size), new);

@@ -84,7 +84,8 @@ impl Heap {
 
     /// The class of a block that this thread gets from here.
     fn class(layout: Layout) -> Option<usize> {
-        let ours = layout.size() <= LARGEST && layout.align() <= UNIT && SERVED.get();
+        let ours = (1..=LARGEST).contains(&layout.size()) && layout.align() <= UNIT;
+        let ours = ours && SERVED.get();
         ours.then(|| class_of(layout.size()))
     }
 
@@ -94,13 +95,17 @@ impl Heap {
         start != 0 && (block as usize).wrapping_sub(start) < SPACE
     }
 
-    fn take(&self, class: usize) -> Option<*mut u8> {
-        if let Some(block) = self.free[class].get() {
-            // SAFETY: whoever gave it back left in it which one comes next, and nobody has had it
-            // since.
-            self.free[class].set(unsafe { block.read() }.next);
-            return Some(block.as_ptr().cast());
-        }
+    /// A block that was given back.
+    fn again(&self, class: usize) -> Option<*mut u8> {
+        let block = self.free[class].get()?;
+        // SAFETY: whoever gave it back left in it which one comes next, and nobody has had it
+        // since.
+        self.free[class].set(unsafe { block.read() }.next);
+        Some(block.as_ptr().cast())
+    }
+
+    /// A block of the space that nobody has had: all of it is zero.
+    fn untouched(&self, class: usize) -> Option<*mut u8> {
         let taken = self.taken.get();
         let after = taken + size_of_class(class);
         if after > SPACE {
@@ -131,22 +136,21 @@ fn size_of_class(class: usize) -> usize {
 // tells by the address whose a block is.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let ours = Self::class(layout).filter(|class| *class > 0).and_then(|c| self.take(c));
+        let ours = Self::class(layout).and_then(|c| self.again(c).or_else(|| self.untouched(c)));
         // SAFETY: the caller's promises are passed on.
         ours.unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let ours = Self::class(layout).filter(|class| *class > 0).and_then(|c| self.take(c));
-        match ours {
-            Some(block) => {
-                // SAFETY: the block is as long as the layout, and nobody else's.
-                unsafe { block.write_bytes(0, layout.size()) };
-                block
-            }
-            // SAFETY: the caller's promises are passed on.
-            None => unsafe { System.alloc_zeroed(layout) },
+        let class = Self::class(layout);
+        if let Some(block) = class.and_then(|class| self.again(class)) {
+            // SAFETY: the block is as long as the layout, and nobody else's.
+            unsafe { block.write_bytes(0, layout.size()) };
+            return block;
         }
+        // SAFETY: the caller's promises are passed on.
+        let other = || unsafe { System.alloc_zeroed(layout) };
+        class.and_then(|class| self.untouched(class)).unwrap_or_else(other)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -221,6 +225,16 @@ mod tests {
             assert!(!block.is_null() && (block as usize).is_multiple_of(UNIT));
             // SAFETY: as above.
             unsafe { block.write_bytes(mark, size) };
+            if round % 5 == 0 {
+                // SAFETY: as above; it is given back at once, with a mark in it.
+                unsafe {
+                    let zeroed = heap.alloc_zeroed(layout(size));
+                    let seen = std::slice::from_raw_parts(zeroed, size);
+                    assert!(seen.iter().all(|byte| *byte == 0), "{size}");
+                    zeroed.write_bytes(0xff, size);
+                    heap.dealloc(zeroed, layout(size));
+                }
+            }
             blocks.push((block, size, mark));
             if round % 3 == 0 {
                 let (block, size, mark) = blocks.swap_remove(round * 7 % blocks.len());

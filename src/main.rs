@@ -1,7 +1,11 @@
 //! `rrun`: containers whose subject is storage, without a daemon.
+#![no_main]
 
-use std::process::ExitCode;
+rrun::program!(start);
 
-fn main() -> ExitCode {
-    rrun::cli::dispatch::main(std::env::args_os()).into()
+fn start() -> i32 {
+    let status = rrun::cli::dispatch::main(std::env::args_os());
+    // At once, as rrun-oci ends: nothing is buffered (`say::output`), and to free what is left
+    // piece by piece would cost more than to end.
+    rrun::sys::process::exit_now(status.into())
 }

@@ -8,9 +8,9 @@ release_directory() {
 }
 
 # build_release_of rrun|rrun-oci: rrun with all it has; rrun-oci apart, with nothing of images and
-# containers, and with what a run calls side by side (scripts/order).
+# containers. What a run calls lies side by side (scripts/order).
 build_release_of() {
-    local host options=() linking=()
+    local host options=()
     host=$(rustc -vV | sed -n 's/^host: //p')
     # docs/performance.md says what a fixed address is worth. The list of functions has their
     # names as the newer mangling writes them, which hold no hash of a function.
@@ -21,17 +21,18 @@ build_release_of() {
     LIBSECCOMP_LIB_PATH=$(library_directory)
     if [ "$1" = rrun-oci ]; then
         options=(--no-default-features)
-        linking=(-C "link-arg=-Wl,-T,$(often)")
     fi
-    cargo rustc --release --locked --target "$host" "${options[@]}" --bin "$1" -- "${linking[@]}"
+    cargo rustc --release --locked --target "$host" "${options[@]}" --bin "$1" \
+        -- -C "link-arg=-Wl,-T,$(often "$1")"
 }
 
-# often: the list of functions, under a name that changes with it, because cargo compares names.
+# often PROGRAM: its list of functions, under a name that changes with it, because cargo compares
+# names.
 often() {
     local sum list
-    sum=$(cksum < scripts/lib/often.ld)
+    sum=$(cksum < "scripts/lib/often-$1.ld")
     list=${CARGO_TARGET_DIR:-$PWD/target}/often-${sum%% *}.ld
-    cp scripts/lib/often.ld "$list"
+    cp "scripts/lib/often-$1.ld" "$list"
     say "$list"
 }
 

@@ -1,5 +1,6 @@
 /* Which instructions of a static program run: executes it step by step, with its children up to
- * their exec, and prints the address of every instruction that was reached, 16 digits a line.
+ * their exec, and prints the address of every instruction that was reached, 16 digits, and by
+ * whom: `child` where a child was there, `host` where only the first process was.
  *
  *   steps PROGRAM [ARGUMENT…]    (to the descriptor 3)
  */
@@ -17,6 +18,7 @@
 #define END (64L << 20)
 
 static unsigned char reached[END];
+enum { HOST = 1, CHILD = 2 };
 
 static void step(pid_t process, int signal)
 {
@@ -24,7 +26,7 @@ static void step(pid_t process, int signal)
 }
 
 /* Steps all processes until the last one has ended or executed another program. */
-static void trace(void)
+static void trace(pid_t host)
 {
     int alive = 1, status;
     while (alive > 0) {
@@ -45,7 +47,7 @@ static void trace(void)
         } else if (signal == SIGTRAP || signal == SIGSTOP) {
             long at = ptrace(PTRACE_PEEKUSER, process, offsetof(struct user_regs_struct, rip), 0);
             if (at >= 0 && at < END)
-                reached[at] = 1;
+                reached[at] |= process == host ? HOST : CHILD;
             step(process, 0);
         } else {
             step(process, signal);
@@ -71,10 +73,10 @@ int main(int count, char **argument)
     ptrace(PTRACE_CONT, process, 0, 0);
     waitpid(process, &status, 0);
     step(process, 0);
-    trace();
+    trace(process);
     FILE *out = fdopen(3, "w");
     for (long at = 0; out && at < END; at++)
         if (reached[at])
-            fprintf(out, "%016lx\n", at);
+            fprintf(out, "%016lx %s\n", at, reached[at] & CHILD ? "child" : "host");
     return !out || fclose(out) != 0;
 }

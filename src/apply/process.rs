@@ -268,6 +268,11 @@ fn set_working_directory(wanted: &RootPath, denied: Denied) -> Outcome {
 }
 
 fn enter_directory(wanted: &RootPath) -> Outcome {
+    if wanted.is_root() {
+        // Our own root is never outside of itself.
+        rustix::process::chdir("/")?;
+        return Ok(Taken::Done);
+    }
     let root = path::open_place(CWD, Path::new("/"))?;
     let directory = path::open_in_root(root, Path::new(wanted.as_str()), Links::InRoot)?;
     rustix::process::fchdir(&directory)?;

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use crate::plan::dataflow::{makes, uses};
+use crate::plan::dataflow::{each_made, each_use};
 use crate::plan::step::{Actor, Op, Parameter, Plan, Slot};
 
 /// Was what a descriptor is open on there before?
@@ -50,19 +50,21 @@ impl Table {
                 Some(clone) if step.actor != actor && actor == Actor::Host => clone,
                 _ => index,
             };
-            for slot in makes(&step.op).iter().chain(uses(&step.op).iter().map(|(slot, _)| slot)) {
+            let mut need = |slot: Slot| {
                 let last = &mut last_use[slot.0 as usize];
                 *last = needed_at.max(*last);
-            }
+            };
+            each_made(&step.op, &mut need);
+            each_use(&step.op, |slot, _| need(slot));
             match &step.op {
                 Op::Configure { context, value: Parameter::DirectoryPath(place), .. } => {
                     named.push((*context, *place));
                 }
                 Op::CreateFilesystem { context } => {
-                    for (_, place) in named.iter().filter(|(of, _)| of == context) {
-                        let last = &mut last_use[place.0 as usize];
-                        *last = needed_at.max(*last);
-                    }
+                    named
+                        .iter()
+                        .filter(|(of, _)| of == context)
+                        .for_each(|(_, place)| need(*place));
                 }
                 _ => {}
             }

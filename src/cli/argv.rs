@@ -73,38 +73,59 @@ pub fn text(argv: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, Arg
     argv.into_iter().enumerate().map(text).collect()
 }
 
-/// Splits `argv`. `root` is rrun's clap command, built.
-pub fn split(argv: &[String], root: &Command) -> Result<Line, ArgvError> {
-    let mut rest = argv;
-    let mut store = None;
-    while let Some((word, after)) = rest.split_first() {
+/// rrun's own options, and what follows them.
+#[derive(Debug)]
+pub struct Own<'a> {
+    /// `--root`; the last one.
+    pub root: Option<String>,
+    /// `--help` or `--version`: nothing after them counts.
+    pub wish: Option<Wish>,
+    /// The first word that is no option of rrun's own, and all after it.
+    pub rest: &'a [String],
+}
+
+/// Takes rrun's own options from the beginning of `argv`; any other is one of `run`.
+pub fn own<'a>(argv: &'a [String], root: &Command) -> Result<Own<'a>, ArgvError> {
+    let mut own = Own { root: None, wish: None, rest: argv };
+    while let Some((word, after)) = own.rest.split_first() {
         let Some(option) = word.strip_prefix("--") else { break };
         let (name, value) = match option.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (option, None),
         };
-        // Options of rrun itself; any other is one of `run`.
         let Some(arg) = root.get_arguments().find(|arg| arg.get_long() == Some(name)) else {
             break;
         };
-        rest = after;
-        match arg.get_action() {
-            ArgAction::Help => return Ok(Line { root: store, wish: Wish::Help(Vec::new()) }),
-            ArgAction::Version => return Ok(Line { root: store, wish: Wish::Version }),
-            _ => {
-                let needed = || ArgvError::NeedsValue { flag: format!("--{name}") };
-                store = match value {
-                    Some(value) => Some(value.to_owned()),
-                    None => {
-                        let (value, after) = rest.split_first().ok_or_else(needed)?;
-                        rest = after;
-                        Some(value.clone())
-                    }
-                };
-            }
+        own.rest = after;
+        own.wish = match arg.get_action() {
+            ArgAction::Help => Some(Wish::Help(Vec::new())),
+            ArgAction::Version => Some(Wish::Version),
+            _ => None,
+        };
+        if own.wish.is_some() {
+            break;
         }
+        let needed = || ArgvError::NeedsValue { flag: format!("--{name}") };
+        own.root = match value {
+            Some(value) => Some(value.to_owned()),
+            None => {
+                let (value, after) = own.rest.split_first().ok_or_else(needed)?;
+                own.rest = after;
+                Some(value.clone())
+            }
+        };
     }
-    Ok(Line { root: store, wish: wish(rest, root)? })
+    Ok(own)
+}
+
+/// Splits `argv`. `root` is rrun's clap command, with at least the command that is named.
+pub fn split(argv: &[String], root: &Command) -> Result<Line, ArgvError> {
+    let own = own(argv, root)?;
+    let wish = match own.wish {
+        Some(wish) => wish,
+        None => wish(own.rest, root)?,
+    };
+    Ok(Line { root: own.root, wish })
 }
 
 fn wish(rest: &[String], root: &Command) -> Result<Wish, ArgvError> {

@@ -5,11 +5,11 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, FromArgMatches, Subcommand};
+use clap::{Arg, ArgAction, Args, FromArgMatches, Subcommand};
 
 use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
-use super::run_args::{Caller, Extra, RunArgs, Unnamed, number_words};
+use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
     image, images, import, inspect, kill, load, logs, pause, ps, rename, restart, rm, rmi, run,
@@ -83,28 +83,52 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn serve(argv: impl Iterator<Item = OsString>, out: &Output) -> Outcome {
-    let root = root_command();
-    let line = argv::split(&argv::text(argv)?, &root).map_err(|e| wrong(&root, e))?;
+    let argv = argv::text(argv)?;
+    let root = command_for(&argv)?;
+    let line = argv::split(&argv, &root).map_err(|e| wrong(&root, e))?;
     let told = |e| Failure::new("write the help", e);
     match line.wish {
-        Wish::Help(path) => out.text(&help(root, &path)).map_err(told)?,
+        Wish::Help(path) => out.text(&help(root_command(), &path)).map_err(told)?,
         Wish::Version => {
             out.line(concat!("rrun version ", env!("CARGO_PKG_VERSION"))).map_err(told)?;
         }
         Wish::Run(call) => {
-            let word = unnamed(&call, &root);
+            let by_image = call.named == Named::ByImage;
+            let meaning = by_image.then_some(unnamed as Meaning);
             let command = parse(root, &call)?;
             let store = StorePlace { option: line.root };
-            return carry_out(command, &store, word);
+            return carry_out(command, &store, meaning);
         }
     }
     Ok(0)
 }
 
+/// rrun's clap command with what this command line needs of it. What a container may be given is
+/// a hundred options for each of five commands: to write all of them down costs as much as a
+/// third of making the container.
+pub(super) fn command_for(argv: &[String]) -> Result<clap::Command, Failure> {
+    let root = without_commands();
+    let first = argv::own(argv, &root)?.rest.first().map_or("help", String::as_str);
+    Ok(match first {
+        "create" => root.subcommand(create::Cmd::augment_args(clap::Command::new("create"))),
+        "help" => root_command(),
+        word if word != "run" && Command::has_subcommand(word) => root_command(),
+        _ => root.subcommand(run::Cmd::augment_args(clap::Command::new("run"))),
+    })
+}
+
 /// rrun's own clap command, with all commands below it.
 pub(super) fn root_command() -> clap::Command {
+    // The doc comment of the commands' type would replace what is said about rrun.
+    Command::augment_subcommands(without_commands()).about(ABOUT)
+}
+
+const ABOUT: &str = "Containers whose subject is storage, without a daemon";
+
+fn without_commands() -> clap::Command {
     let option = |name: &'static str| Arg::new(name).long(name);
-    let root = clap::Command::new("rrun")
+    clap::Command::new("rrun")
+        .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
         .override_usage("rrun [RUN OPTIONS] IMAGE [COMMAND]...\n       rrun COMMAND [OPTIONS] ...")
         // -h is a container's host name, as Docker's.
@@ -122,10 +146,8 @@ pub(super) fn root_command() -> clap::Command {
             "Where volumes, images and containers are kept [default: RRUN_ROOT, /var/lib/rrun]",
         ))
         .disable_version_flag(true)
-        .arg(option("version").action(ArgAction::Version).help("Show the version"));
-    // Given twice, the last one counts, as everywhere in Docker's command line.
-    Command::augment_subcommands(root)
-        .about("Containers whose subject is storage, without a daemon")
+        .arg(option("version").action(ArgAction::Version).help("Show the version"))
+        // Given twice, the last one counts, as everywhere in Docker's command line.
         .args_override_self(true)
 }
 
@@ -167,14 +189,13 @@ fn help(root: clap::Command, path: &[String]) -> String {
 }
 
 /// What a first word may be which was taken for an image.
-fn unnamed(call: &Call, root: &clap::Command) -> Option<Unnamed> {
-    let after = call.words.iter().position(|word| word == "--")? + 1;
-    let image = call.words.get(after).filter(|_| call.named == Named::ByImage)?;
-    if let Some(instead) = absent::instead(image) {
+fn unnamed(word: &str) -> Option<Unnamed> {
+    if let Some(instead) = absent::instead(word) {
         return Some(Unnamed::Absent(instead));
     }
+    let root = root_command();
     let commands = root.get_subcommands().map(clap::Command::get_name);
-    nearest(image, commands).map(|near| Unnamed::Near(near.to_owned()))
+    nearest(word, commands).map(|near| Unnamed::Near(near.to_owned()))
 }
 
 fn parse(mut root: clap::Command, call: &Call) -> Result<Command, Failure> {
@@ -217,14 +238,14 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
     failed(&format!("invalid argument {value:?} for {flag:?} flag: {reason}"))
 }
 
-fn carry_out(command: Command, place: &StorePlace, word: Option<Unnamed>) -> Outcome {
+fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> Outcome {
     use container::ContainerCommand as C;
     use image::ImageCommand as I;
     let cx = || place.open();
     match command {
         Command::Run(cmd) | Command::Container(C::Run(cmd)) => {
             let (options, extra) = container_options(cmd.container)?;
-            let extra = Extra { trace: cmd.trace, word, ..extra };
+            let extra = Extra { trace: cmd.trace, meaning, ..extra };
             run::run(options, &extra, &place.open_for_container()?)
         }
         Command::Create(cmd) | Command::Container(C::Create(cmd)) => {

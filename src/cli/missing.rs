@@ -50,7 +50,7 @@ mod with_registry {
                 let store = ImageStore::open(&cx.store).map_err(|e| failed(&e))?;
                 let found = store.find(name).map_err(|e| failed(&e))?.is_some();
                 // A word that is no command is not worth a journey.
-                found || extra.word.is_some()
+                found || extra.meaning.and_then(|meaning| meaning(name)).is_some()
             }
         };
         // What is no name is told by those who look for the image.

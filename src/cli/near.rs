@@ -29,11 +29,11 @@ pub fn hint(name: &str, kinds: &[Kind], cx: &Context) -> Option<String> {
 
 /// An image that is not there: a command of Docker's, a slip of a command, or one of an image.
 pub fn no_image(failure: Failure, image: &str, extra: &Extra, cx: &Context) -> Failure {
-    match &extra.word {
+    match extra.meaning.and_then(|meaning| meaning(image)) {
         Some(Unnamed::Absent(instead)) => {
             let wanted = format!("run the command {image}");
             Failure::new(wanted, format_args!("rrun has no `{image}`"))
-                .hint(*instead)
+                .hint(instead)
                 .status(failure.status)
         }
         Some(Unnamed::Near(command)) => {

@@ -87,7 +87,11 @@ fn callers_size() -> Option<OciBox> {
 
 /// Reads what a plan for `spec` depends on.
 pub fn facts(spec: &Spec, kernel: Kernel, root: &Path) -> Facts {
-    let mut reader = SourceReader::new(root);
+    let absolute = |mount: &&oci_spec::runtime::Mount| {
+        mount.source().as_ref().is_some_and(|source| source.is_absolute())
+    };
+    let count = spec.mounts().iter().flatten().filter(absolute).count();
+    let mut reader = SourceReader::new(root, count);
     let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
     let locks =
         namespaces.into_iter().flatten().any(|entry| entry.typ() == LinuxNamespaceType::User);

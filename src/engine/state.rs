@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::config::name::ContainerId;
-use crate::facts::file;
+use crate::facts::{file, kernel_file};
 
 /// Why an id cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -92,16 +92,18 @@ fn lock(root: &Path) -> Result<fs::File, StateError> {
 
 /// The start time of a process (field 22 of /proc/PID/stat).
 fn start_time(pid: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let text = kernel_file::read(format!("/proc/{pid}/stat").as_ref()).ok()?;
     // The name may hold blanks and parentheses; what follows the last one is numbers.
     text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 fn open_root(root: &Path) -> Result<(), StateError> {
     let io = |call, source| StateError::Io { call, path: root.into(), source };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(root).map_err(|e| io("mkdir", e))?;
-    let seen = fs::metadata(root).map_err(|e| io("stat", e))?;
+    let seen = fs::metadata(root).or_else(|_| {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(root).map_err(|e| io("mkdir", e))?;
+        fs::metadata(root).map_err(|e| io("stat", e))
+    })?;
     if seen.uid() != rustix::process::geteuid().as_raw() || seen.mode() & 0o022 != 0 {
         let (owner, mode) = (seen.uid(), seen.mode() & 0o7777);
         return Err(StateError::NotOurs { path: root.into(), owner, mode });

@@ -1,10 +1,10 @@
 //! Which cgroup hierarchies this host has, and in which of them we may make a cgroup.
 
-use std::fs;
 use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD};
 
+use super::kernel_file;
 pub use crate::config::cgroup::layout::CgroupHost;
 
 /// Where systemd, and everybody since, mounts the cgroups.
@@ -20,7 +20,7 @@ pub fn read() -> CgroupHost {
 
 /// As [`read`], with the place of the process that is called `process` in /proc.
 pub fn read_of(process: &str) -> CgroupHost {
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let read = |path: &Path| kernel_file::read(path).unwrap_or_default();
     let own = read(&Path::new("/proc").join(process).join("cgroup"));
     let host = pure_v2(&own)
         .unwrap_or_else(|| CgroupHost::parse(&own, &read(Path::new("/proc/self/mountinfo"))));

@@ -7,6 +7,7 @@ pub mod bundle_config;
 pub mod cgroup;
 pub mod file;
 pub mod kernel;
+pub mod kernel_file;
 pub mod namespaces;
 pub mod passwd;
 pub mod process;

@@ -26,6 +26,9 @@ pub struct SourceFact {
     pub seen: Option<Seen>,
     /// The flags of all mounts below it, MOUNT_ATTR_*. Read only where they matter.
     pub flags_below: u64,
+    /// Nothing is mounted below it. Known only where there are so many sources that it pays to
+    /// read the mount table.
+    pub is_bare: bool,
 }
 
 /// What a source is: whoever mounts it compares, so that nothing comes between check and use.
@@ -47,18 +50,26 @@ impl Seen {
 
 /// Looks sources up. Parents are resolved once: thousands of sources often share one.
 #[derive(Debug)]
-pub struct SourceReader {
-    root: PathBuf,
+pub struct SourceReader<'a> {
+    /// As it was given; without links it is looked up with the first source.
+    given: &'a Path,
+    root: Option<PathBuf>,
     parents: HashMap<PathBuf, Option<PathBuf>>,
     last: Option<(PathBuf, SourceFact)>,
     mounts: Option<Vec<(PathBuf, u64)>>,
+    asks_what_is_bare: bool,
 }
 
-impl SourceReader {
-    /// A reader for a container whose root is the directory `root` of the host.
-    pub fn new(root: &Path) -> Self {
-        let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-        Self { root, parents: HashMap::new(), last: None, mounts: None }
+/// From so many sources on the mount table is read. It is a page of text; to treat a clone as a
+/// tree where it is a single mount costs a call and a walk for each.
+const WORTH_THE_MOUNT_TABLE: usize = 64;
+
+impl<'a> SourceReader<'a> {
+    /// A reader of `count` sources for a container whose root is the directory `root` of the host.
+    pub fn new(root: &'a Path, count: usize) -> Self {
+        let asks_what_is_bare = count >= WORTH_THE_MOUNT_TABLE;
+        let (parents, last, mounts) = (HashMap::new(), None, None);
+        Self { given: root, root: None, parents, last, mounts, asks_what_is_bare }
     }
 
     /// Looks `source` up, an absolute path of the host.
@@ -90,15 +101,21 @@ impl SourceReader {
     fn fact(&mut self, source: &Path, found: Option<&Found>) -> SourceFact {
         // What is not there yet an earlier mount may bring.
         let resolved = found.map(|found| found.path.clone()).or_else(|| self.resolve(source));
+        let root = self.root.get_or_insert_with(|| {
+            self.given.canonicalize().unwrap_or_else(|_| self.given.to_path_buf())
+        });
         let in_root = resolved
             .as_deref()
             .unwrap_or(source)
-            .strip_prefix(&self.root)
+            .strip_prefix(root)
             .ok()
             .map(|inside| RootPath::clean(&inside.to_string_lossy()));
         let place = found.and_then(|found| node(&found.file).ok()).map(|node| node.place);
         let seen = place.map(|place| Seen { place, flags: None });
-        SourceFact { in_root, seen, flags_below: 0 }
+        let is_bare = self.asks_what_is_bare
+            && found
+                .is_some_and(|found| is_bare(self.mounts.get_or_insert_with(mounts), &found.path));
+        SourceFact { in_root, seen, flags_below: 0, is_bare }
     }
 
     fn resolve(&mut self, source: &Path) -> Option<PathBuf> {
@@ -153,10 +170,23 @@ fn mount_flags(file: impl AsFd) -> Result<u64, Errno> {
     Ok(FLAGS.iter().filter(|(bit, _)| seen.f_flag.contains(*bit)).map(|(_, flag)| flag).sum())
 }
 
-/// Every mount of ours: where it is, and its flags.
+/// Every mount of ours, in the order of their paths: where it is, and its flags.
 fn mounts() -> Vec<(PathBuf, u64)> {
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().filter_map(mount).collect()
+    sorted(&String::from_utf8_lossy(&text))
+}
+
+fn sorted(mountinfo: &str) -> Vec<(PathBuf, u64)> {
+    let mut mounts: Vec<_> = mountinfo.lines().filter_map(mount).collect();
+    mounts.sort_unstable();
+    mounts
+}
+
+/// Is nothing mounted below `place`? Paths are compared name by name, so what is below follows
+/// at once.
+fn is_bare(mounts: &[(PathBuf, u64)], place: &Path) -> bool {
+    let after = mounts.partition_point(|(at, _)| at.as_path() <= place);
+    !mounts.get(after).is_some_and(|(at, _)| at.starts_with(place))
 }
 
 fn mount(line: &str) -> Option<(PathBuf, u64)> {
@@ -186,7 +216,7 @@ mod tests {
         std::fs::create_dir_all(root.join("in/side"))?;
         std::fs::create_dir(bundle.path().join("rootfs2"))?;
         std::os::unix::fs::symlink("rootfs/in", bundle.path().join("way-in"))?;
-        let mut reader = SourceReader::new(&root);
+        let mut reader = SourceReader::new(&root, 7);
         let mut seen = |path: &str| reader.read(&bundle.path().join(path)).in_root;
         assert_eq!(seen("rootfs/in/side"), Some(RootPath::clean("/in/side")));
         assert_eq!(seen("way-in/side"), Some(RootPath::clean("/in/side")));
@@ -206,6 +236,28 @@ mod tests {
         assert_eq!(mount(""), None);
     }
 
+    /// What is mounted somewhere below counts, a name alike or a place above does not.
+    #[test]
+    fn what_has_mounts_below() {
+        let table = "1 0 0:1 / / rw - x x rw\n2 1 0:1 / /a/b/c rw - x x rw\n\
+                     3 1 0:1 / /with\\040blank/x rw - x x rw\n4 1 0:1 / /a/b-c rw - x x rw\n";
+        let mounts = sorted(table);
+        let cases = [
+            ("/", false),
+            ("/a", false),
+            ("/a/b", false),
+            ("/a/b/c", true),
+            ("/a/b/c/d", true),
+            ("/a/b-c", true),
+            ("/a/b-", true),
+            ("/with blank", false),
+            ("/with", true),
+        ];
+        for (path, bare) in cases {
+            assert_eq!(is_bare(&mounts, Path::new(path)), bare, "{path}");
+        }
+    }
+
     /// What is seen is compared with what is open: another file is not alike, nor another mount.
     #[test]
     fn alike() -> Result<(), Box<dyn std::error::Error>> {
@@ -213,7 +265,7 @@ mod tests {
         let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
         std::fs::create_dir(&one)?;
         std::fs::create_dir(&other)?;
-        let seen = SourceReader::new(Path::new("/nowhere")).read_with_flags(&one).seen;
+        let seen = SourceReader::new(Path::new("/nowhere"), 1).read_with_flags(&one).seen;
         let seen = seen.ok_or("the source is there")?;
         assert_eq!(seen.alike(std::fs::File::open(&one)?)?, seen);
         assert_ne!(seen.alike(std::fs::File::open(&other)?)?, seen);

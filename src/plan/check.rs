@@ -1,6 +1,6 @@
 //! Proving that a plan is sound before anything is done.
 
-use super::dataflow::{makes, uses};
+use super::dataflow::{Use, each_made, each_use};
 use super::step::{Actor, Op, Plan, Slot, SlotKind, Step};
 
 /// What makes a plan unsound. The number is the step's, counted from 1 as people see it.
@@ -75,15 +75,18 @@ impl Checker<'_> {
         if (is_clone && self.cloned) || (step.actor == Actor::Child && !self.cloned) {
             return Err(Unsound::Clone { step: number });
         }
-        for (slot, wanted) in uses(&step.op).iter() {
-            let kind = self.used(number, step.actor, slot)?;
-            if !wanted.accepts(kind) {
-                return Err(Unsound::WrongKind { step: number, slot: slot.0, kind });
+        let mut found = Ok(());
+        each_use(&step.op, |slot, wanted| {
+            if found.is_ok() {
+                found = self.used((number, step.actor), slot, wanted);
             }
-        }
-        for slot in makes(&step.op).iter() {
-            self.made(number, step.actor, slot)?;
-        }
+        });
+        each_made(&step.op, |slot| {
+            if found.is_ok() {
+                found = self.made((number, step.actor), slot);
+            }
+        });
+        found?;
         if let Op::Attach { tree, .. } = step.op {
             let state = &mut self.slots[tree.0 as usize];
             if std::mem::replace(&mut state.attached, true) {
@@ -94,7 +97,12 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn used(&self, number: usize, actor: Actor, slot: Slot) -> Result<SlotKind, Unsound> {
+    fn used(
+        &self,
+        (number, actor): (usize, Actor),
+        slot: Slot,
+        wanted: Use,
+    ) -> Result<(), Unsound> {
         let missing = Unsound::NotMade { step: number, slot: slot.0 };
         let Some(state) = self.slots.get(slot.0 as usize) else { return Err(missing) };
         match state.made_by {
@@ -102,11 +110,14 @@ impl Checker<'_> {
             Some(maker) if maker != actor && state.after_clone => {
                 Err(Unsound::NotInherited { step: number, slot: slot.0 })
             }
-            Some(_) => Ok(self.plan.slots[slot.0 as usize]),
+            Some(_) => match self.plan.slots[slot.0 as usize] {
+                kind if wanted.accepts(kind) => Ok(()),
+                kind => Err(Unsound::WrongKind { step: number, slot: slot.0, kind }),
+            },
         }
     }
 
-    fn made(&mut self, number: usize, actor: Actor, slot: Slot) -> Result<(), Unsound> {
+    fn made(&mut self, (number, actor): (usize, Actor), slot: Slot) -> Result<(), Unsound> {
         let missing = Unsound::NotMade { step: number, slot: slot.0 };
         let after_clone = self.cloned;
         let Some(state) = self.slots.get_mut(slot.0 as usize) else { return Err(missing) };

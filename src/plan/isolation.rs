@@ -54,7 +54,7 @@ pub(super) fn clone_child(
         time_offsets,
     };
     c.plan.origin_text("/linux/namespaces").actor(Actor::Host);
-    c.push(Op::Clone(spec), "one clone makes the process and all its new namespaces");
+    c.push(Op::Clone(Box::new(spec)), "one clone makes the process and all its new namespaces");
     if c.namespaces.is_new(Namespace::User) {
         c.plan.origin_text("/linux/uidMappings");
         c.push(

@@ -32,11 +32,16 @@ pub(super) fn bind(
     options: &MountOptions,
 ) -> Result<(), CompileError> {
     let mount = &c.input.spec.mounts().as_deref().unwrap_or_default()[index];
+    let (source, when) = source(c, index, mount, options)?;
+    let fact = c.input.facts.sources.get(index).and_then(Option::as_ref);
+    // What the plan itself mounts below is in the root.
+    let bare = fact.is_some_and(|fact| fact.is_bare)
+        && matches!(source, Source::Host(_) | Source::Seen { .. });
     let recursion = match options.bind {
         Some(Reach::Top) => Recursion::TopOnly,
+        _ if bare => Recursion::TopOnly,
         _ => Recursion::Recursive,
     };
-    let (source, when) = source(c, index, mount, options)?;
     let because = match &source {
         Source::InRoot { .. } => {
             "it lies in the root, so it is looked up there, after the mounts before it"
@@ -44,6 +49,7 @@ pub(super) fn bind(
         Source::Beneath { .. } => "a link in the volume must not lead out of it",
         _ if when == When::Early => "with the host's rights: the container's may not reach it",
         _ if recursion == Recursion::Recursive => "what is mounted below the source belongs to it",
+        _ if bare => "nothing is mounted below the source, so the mount itself is all of it",
         _ => "only the mount itself was asked for, not those below it",
     };
     let idmap = idmap(c, mount, options, &target.origin)?;

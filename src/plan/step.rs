@@ -151,7 +151,7 @@ pub enum Op {
     /// The child moved into a cgroup (v1).
     JoinCgroup { cgroup: Slot },
     /// clone3.
-    Clone(CloneSpec),
+    Clone(Box<CloneSpec>),
     /// uid_map of the child.
     WriteUidMap { ranges: Vec<IdRange> },
     /// gid_map of the child.

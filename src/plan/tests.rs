@@ -29,7 +29,7 @@ fn child(op: Op) -> Step {
 }
 
 fn clone() -> Step {
-    host(Op::Clone(CloneSpec::default()))
+    host(Op::Clone(Box::default()))
 }
 
 fn exec() -> Step {
@@ -199,12 +199,12 @@ fn kinds_of_slots() {
         ),
     ];
     for (op, wanted) in cases {
-        for (slot, accepts) in uses(&op).iter() {
+        for (slot, accepts) in uses(&op) {
             assert_eq!(slot, Slot(0));
             let accepted: Vec<_> = all.into_iter().filter(|kind| accepts.accepts(*kind)).collect();
             assert_eq!(accepted, wanted, "{op:?}");
         }
-        assert_eq!(uses(&op).iter().count(), 1, "{op:?}");
+        assert_eq!(uses(&op).len(), 1, "{op:?}");
     }
 }
 
@@ -229,9 +229,12 @@ fn slots_inside_of_values() {
         missing: Missing::MakeLike(Slot(2)),
     };
     assert_eq!(used(&pin), [0, 2]);
-    assert_eq!(makes(&pin).iter().collect::<Vec<_>>(), [Slot(1)]);
-    let clone =
-        Op::Clone(CloneSpec { user: Some(Slot(7)), cgroup: Some(Slot(9)), ..CloneSpec::default() });
+    assert_eq!(makes(&pin), [Slot(1)]);
+    let clone = Op::Clone(Box::new(CloneSpec {
+        user: Some(Slot(7)),
+        cgroup: Some(Slot(9)),
+        ..CloneSpec::default()
+    }));
     assert_eq!(used(&clone), [7, 9]);
 }
 
@@ -349,7 +352,7 @@ fn no_path_after_pin() {
             let Op::Pin { place, path, .. } = &pin.op else { continue };
             pinned += 1;
             for later in &plan.steps[index + 1..] {
-                let same_place = uses(&later.op).iter().any(|(slot, _)| slot == *place);
+                let same_place = uses(&later.op).iter().any(|(slot, _)| slot == place);
                 assert!(!same_place || !has_path(&later.op), "{path}: {:?}", later.op);
                 let again = matches!(&later.op, Op::Pin { path: other, .. } if other == path);
                 assert!(!again, "{path} is looked up twice");
@@ -372,7 +375,7 @@ fn every_attach_has_a_pinned_place() {
     let plan = default_plan(|_| {});
     for step in &plan.steps {
         let Op::Attach { place, .. } = step.op else { continue };
-        let maker = plan.steps.iter().find(|s| makes(&s.op).iter().any(|slot| slot == place));
+        let maker = plan.steps.iter().find(|s| makes(&s.op).contains(&place));
         let pinned = maker.is_some_and(|maker| match &maker.op {
             Op::Pin { .. } | Op::MakeFile { .. } => true,
             Op::OpenPlace { path, .. } => path.as_path() == std::path::Path::new("/"),
@@ -380,4 +383,11 @@ fn every_attach_has_a_pinned_place() {
         });
         assert!(pinned, "{step:?}");
     }
+}
+
+/// A config with thousands of mounts is a plan of tens of thousands of steps, and each page of it
+/// is a page fault.
+#[test]
+fn steps_are_small() {
+    assert!(size_of::<Step>() <= 104, "{}", size_of::<Step>());
 }

@@ -205,13 +205,13 @@ fn is_tree_operation(op: &Op) -> bool {
 /// The slots that operations on mount trees use.
 fn storage_slots(plan: &Plan) -> HashSet<Slot> {
     let steps = plan.steps.iter().filter(|step| is_tree_operation(&step.op));
-    steps.flat_map(|step| uses(&step.op).iter().map(|(slot, _)| slot).collect::<Vec<_>>()).collect()
+    steps.flat_map(|step| uses(&step.op).into_iter().map(|(slot, _)| slot)).collect()
 }
 
 /// A place is storage if a mount tree is made from it or put there: /proc opened for a sysctl is
 /// not, nor is the working directory.
 fn is_storage(op: &Op, slots: &HashSet<Slot>) -> bool {
-    let made_for_one = makes(op).iter().any(|slot| slots.contains(&slot));
+    let made_for_one = makes(op).iter().any(|slot| slots.contains(slot));
     let checks_one = match op {
         Op::ExpectDevice { place, .. } | Op::ExpectFilesystem { place, .. } => {
             slots.contains(place)

@@ -6,6 +6,7 @@
 pub mod bpf;
 pub mod credentials;
 pub mod errno;
+pub mod heap;
 pub mod loop_device;
 pub mod mount;
 pub mod namespace;

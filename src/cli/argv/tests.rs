@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStringExt;
 
 use super::*;
-use crate::cli::dispatch::root_command;
+use crate::cli::dispatch::{command_for, root_command};
 use crate::say::failure::Failure;
 
 fn words(list: &[&str]) -> Vec<String> {
@@ -176,6 +176,33 @@ fn bytes() {
         Some("cannot read the command line: argument 2 is not UTF-8: \"a\\xFF\"")
     );
     assert_eq!(failure.status.code(), 125);
+}
+
+/// What is written down of the commands for one command line says the same as all of them.
+#[test]
+fn the_command_named_is_enough() {
+    let cases: [&[&str]; 12] = [
+        &["alpine"],
+        &["run", "-it", "alpine", "sh"],
+        &["--root", "/r", "--rm", "alpine"],
+        &["create", "--name=x", "alpine"],
+        &["volume", "ls", "-q"],
+        &["images"],
+        &["--rm=2", "alpine"],
+        &["run"],
+        &["create", "--nmae", "alpine"],
+        &["--version"],
+        &["--root"],
+        &["container", "bogus"],
+    ];
+    for case in cases {
+        let argv = words(case);
+        let (all, named) = (split(&argv, &root_command()), command_for(&argv));
+        match named {
+            Ok(named) => assert_eq!(split(&argv, &named), all, "{case:?}"),
+            Err(_) => assert!(all.is_err(), "{case:?}"),
+        }
+    }
 }
 
 /// clap itself finds nothing wrong with the commands.

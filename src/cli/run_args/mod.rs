@@ -127,7 +127,7 @@ pub enum PullWhen {
 }
 
 /// What is asked for beside the container itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Extra {
     /// Where the id is written.
     pub cidfile: Option<PathBuf>,
@@ -141,9 +141,12 @@ pub struct Extra {
     pub quiet: bool,
     /// Is each step told, with the kernel's answer?
     pub trace: bool,
-    /// What the word is that was taken for an image because it is no command: `rrun imagse`.
-    pub word: Option<Unnamed>,
+    /// What the word may be that was taken for an image because it is no command: `rrun imagse`.
+    pub meaning: Option<Meaning>,
 }
+
+/// What a word may be that is no command and no image. Asked only when there is no such image.
+pub type Meaning = fn(&str) -> Option<Unnamed>;
 
 /// A first word that is no command, and that no image has as its name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,8 @@ fn nothing_is_asked_for() {
     assert_eq!(options.network, Default::default());
     assert_eq!(options.log.driver, LogDriver::JsonFile);
     assert!(options.mounts.is_empty() && options.env.is_empty() && !options.remove);
-    assert_eq!(extra, Extra::default());
+    assert_eq!((extra.cidfile, extra.strict_sources, extra.trace), (None, false, false));
+    assert!(extra.meaning.is_none());
 }
 
 /// The mounts keep the order of the command line across their flags.

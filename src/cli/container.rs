@@ -1,7 +1,7 @@
 //! `rrun container …`: the commands about containers under one roof.
 
 use super::{
-    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, ps, rename,
+    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, port, ps, rename,
     restart, rm, run, start, stop, wait,
 };
 
@@ -21,6 +21,7 @@ pub(super) enum ContainerCommand {
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::Cmd),
     Pause(pause::Pause),
+    Port(port::Cmd),
     Rename(rename::Cmd),
     Restart(restart::Cmd),
     #[command(visible_alias = "remove")]

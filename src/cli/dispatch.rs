@@ -12,8 +12,8 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
-    image, images, import, inspect, kill, load, logs, pause, ps, rename, restart, rm, rmi, run,
-    save, start, stop, tag, volume, wait,
+    image, images, import, inspect, kill, load, logs, pause, port, ps, rename, restart, rm, rmi,
+    run, save, start, stop, tag, volume, wait,
 };
 #[cfg(feature = "registry")]
 use super::{login, logout, pull, push};
@@ -35,6 +35,7 @@ enum Command {
     Kill(kill::Cmd),
     Wait(wait::Cmd),
     Attach(attach::Cmd),
+    Port(port::Cmd),
     Exec(exec::Cmd),
     Cp(cp::Cmd),
     Diff(diff::Cmd),
@@ -264,6 +265,7 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::Kill(cmd) | Command::Container(C::Kill(cmd)) => kill::run(&cmd, &cx()?),
         Command::Wait(cmd) | Command::Container(C::Wait(cmd)) => wait::run(&cmd, &cx()?),
         Command::Attach(cmd) | Command::Container(C::Attach(cmd)) => attach::run(&cmd, &cx()?),
+        Command::Port(cmd) | Command::Container(C::Port(cmd)) => port::run(&cmd, &cx()?),
         Command::Pause(cmd) | Command::Container(C::Pause(cmd)) => pause::run(&cmd, &cx()?),
         Command::Unpause(cmd) | Command::Container(C::Unpause(cmd)) => pause::unpause(&cmd, &cx()?),
         Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),

@@ -36,6 +36,7 @@ pub mod logs;
 pub mod missing;
 pub mod near;
 pub mod pause;
+pub mod port;
 pub mod ps;
 #[cfg(feature = "registry")]
 pub mod pull;

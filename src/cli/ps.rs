@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Context, Outcome};
 use crate::container::filter::ContainerFilter;
 use crate::container::freezer;
+use crate::container::ports;
 use crate::container::record::{Mounted, Status};
 use crate::container::store::{Container, ContainerStore};
 use crate::image::ImageStore;
@@ -188,7 +189,7 @@ fn fields(shown: &Shown) -> Value {
         "Mounts": mounts.join(","),
         "Names": record.name,
         "Networks": record.options.network.mode.word(),
-        "Ports": if running { record.process.exposed_ports.join(", ") } else { String::new() },
+        "Ports": if running { ports::listed(record, state) } else { String::new() },
         "RunningFor": created.map(since).unwrap_or_default(),
         "Size": shown.size,
         "State": if freezer::is_frozen(shown.container) { "paused" } else { state.status.word() },

@@ -108,6 +108,7 @@ fn plan(
     let identity = user::identify(process.root()?, &record.process.user)?;
     let volumes = VolumeStore::open(store)?;
     let around = Surroundings {
+        network: None,
         directory: &container.directory,
         volume_data: &|name| volumes.data_path(name),
         identity,

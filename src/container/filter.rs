@@ -90,7 +90,7 @@ impl ContainerFilter {
             && any(&self.states, |wanted| wanted == state.status.word())
             && self.labels.iter().all(|label| label.matches(&record.process.labels))
             && any(&self.volumes, |wanted| uses(record, wanted))
-            && any(&self.networks, |wanted| wanted == record.options.network.mode.word())
+            && any(&self.networks, |wanted| *wanted == record.options.network.mode.word())
             && any(&self.exit_codes, |code| {
                 state.status == Status::Exited && *code == state.exit_code
             })

@@ -16,6 +16,7 @@ use super::host_config::host_config;
 use super::identity::hostname;
 use super::log::Form;
 use super::options::LogDriver;
+use super::ports;
 use super::record::{ContainerRecord, ContainerState, Listed, Mounted, ResolvedMount, Status};
 use super::store::Container;
 use crate::config::request::ReadOnly;
@@ -52,7 +53,7 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
         "GraphDriver": graph_driver(record, directory),
         "Mounts": mounts(&record.mounts, volumes),
         "Config": config(record),
-        "NetworkSettings": network(record),
+        "NetworkSettings": network(record, state),
     })
 }
 
@@ -178,12 +179,12 @@ fn set(names: &[String]) -> Value {
     if set.is_empty() { Value::Null } else { set.into() }
 }
 
-fn network(record: &ContainerRecord) -> Value {
+fn network(record: &ContainerRecord, state: &ContainerState) -> Value {
     let mode = record.options.network.mode.word();
     json!({
         "SandboxID": "",
         "SandboxKey": "",
-        "Ports": {},
+        "Ports": ports::settings(record, state),
         "Networks": {
             mode: {
                 "IPAMConfig": null,

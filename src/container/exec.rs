@@ -12,7 +12,7 @@ use super::spec::{self, spec};
 use super::store::Container;
 use super::streams::{Audience, Stdin, connect, ends};
 use super::surroundings::Surroundings;
-use super::{freezer, user};
+use super::user;
 use crate::apply::hook::HookState;
 use crate::apply::report::{Report, Tracing};
 use crate::config::capability::CapabilitySet;
@@ -84,7 +84,7 @@ pub fn exec(
     }
     let process = FirstProcess::of(container)?.ok_or_else(|| ContainerError::NotRunning(id()))?;
     let joinable = process.joinable()?;
-    if freezer::is_frozen(container) {
+    if joinable.is_frozen() {
         return Err(ContainerError::PausedForExec(id()));
     }
     let plan = plan(store, container, (request, &process, &joinable))?;

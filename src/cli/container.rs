@@ -1,7 +1,7 @@
 //! `rrun container …`: the commands about containers under one roof.
 
 use super::{
-    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, ps, rename,
+    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, prune, ps, rename,
     restart, rm, run, start, stop, wait,
 };
 
@@ -15,12 +15,13 @@ pub(super) enum ContainerCommand {
     Diff(diff::Cmd),
     Exec(exec::Cmd),
     Export(export::Cmd),
-    Inspect(inspect::OneKind),
+    Inspect(inspect::Containers),
     Kill(kill::Cmd),
     Logs(logs::Cmd),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::Cmd),
     Pause(pause::Pause),
+    Prune(prune::containers::Cmd),
     Rename(rename::Cmd),
     Restart(restart::Cmd),
     #[command(visible_alias = "remove")]

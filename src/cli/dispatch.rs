@@ -12,8 +12,8 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
-    image, images, import, inspect, kill, load, logs, pause, ps, rename, restart, rm, rmi, run,
-    save, start, stop, tag, volume, wait,
+    history, image, images, import, inspect, kill, load, logs, pause, prune, ps, rename, restart,
+    rm, rmi, run, save, start, stop, system, tag, version, volume, wait,
 };
 #[cfg(feature = "registry")]
 use super::{login, logout, pull, push};
@@ -62,6 +62,11 @@ enum Command {
     Login(login::Cmd),
     #[cfg(feature = "registry")]
     Logout(logout::Cmd),
+    History(history::Cmd),
+    Info(system::info::Cmd),
+    Version(version::Cmd),
+    #[command(subcommand)]
+    System(system::SystemCommand),
     #[command(subcommand)]
     Volume(volume::VolumeCommand),
     #[command(subcommand)]
@@ -240,7 +245,6 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
 
 fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> Outcome {
     use container::ContainerCommand as C;
-    use image::ImageCommand as I;
     let cx = || place.open();
     match command {
         Command::Run(cmd) | Command::Container(C::Run(cmd)) => {
@@ -277,21 +281,26 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
         Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
-        Command::Images(cmd) | Command::Image(I::Ls(cmd)) => images::run(&cmd, &cx()?),
-        Command::Import(cmd) | Command::Image(I::Import(cmd)) => import::run(&cmd, &cx()?),
-        Command::Load(cmd) | Command::Image(I::Load(cmd)) => load::run(&cmd, &cx()?),
-        Command::Save(cmd) | Command::Image(I::Save(cmd)) => save::run(&cmd, &cx()?),
-        Command::Tag(cmd) | Command::Image(I::Tag(cmd)) => tag::run(&cmd, &cx()?),
-        Command::Rmi(cmd) | Command::Image(I::Rm(cmd)) => rmi::run(&cmd, &cx()?),
+        Command::Images(cmd) => images::run(&cmd, &cx()?),
+        Command::Import(cmd) => import::run(&cmd, &cx()?),
+        Command::Load(cmd) => load::run(&cmd, &cx()?),
+        Command::Save(cmd) => save::run(&cmd, &cx()?),
+        Command::Tag(cmd) => tag::run(&cmd, &cx()?),
+        Command::Rmi(cmd) => rmi::run(&cmd, &cx()?),
         #[cfg(feature = "registry")]
-        Command::Pull(cmd) | Command::Image(I::Pull(cmd)) => pull::run(&cmd, &cx()?),
+        Command::Pull(cmd) => pull::run(&cmd, &cx()?),
         #[cfg(feature = "registry")]
-        Command::Push(cmd) | Command::Image(I::Push(cmd)) => push::run(&cmd, &cx()?),
+        Command::Push(cmd) => push::run(&cmd, &cx()?),
         #[cfg(feature = "registry")]
         Command::Login(cmd) => login::run(&cmd, &cx()?),
         #[cfg(feature = "registry")]
         Command::Logout(cmd) => logout::run(&cmd, &cx()?),
-        Command::Image(I::Inspect(cmd)) => inspect::run_images(&cmd, &cx()?),
+        Command::History(cmd) => history::run(&cmd, &cx()?),
+        Command::Container(C::Prune(cmd)) => prune::containers::run(&cmd, &cx()?),
+        Command::Info(cmd) => system::info::run(&cmd, &cx()?),
+        Command::Version(cmd) => version::run(&cmd, &Output),
+        Command::Image(command) => image::run(command, &cx()?),
+        Command::System(command) => system::run(command, &cx()?),
         Command::Volume(command) => volume::run(command, &cx()?),
     }
 }

@@ -11,12 +11,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::freezer;
+use super::freezer::status_word;
 use super::host_config::host_config;
 use super::identity::hostname;
 use super::log::Form;
 use super::options::LogDriver;
-use super::record::{ContainerRecord, ContainerState, Listed, Mounted, ResolvedMount, Status};
+use super::record::{ContainerRecord, Listed, Mounted, ResolvedMount, Status};
 use super::store::Container;
 use crate::config::request::ReadOnly;
 use crate::volume::store::VolumeStore;
@@ -34,7 +34,7 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
         "Created": record.created,
         "Path": argv.next(),
         "Args": argv.collect::<Vec<_>>(),
-        "State": state_of(state, freezer::is_frozen(container)),
+        "State": state_of(container),
         "Image": record.image_id,
         "ResolvConfPath": etc("resolv.conf"),
         "HostnamePath": etc("hostname"),
@@ -56,10 +56,13 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
     })
 }
 
-fn state_of(state: &ContainerState, paused: bool) -> Value {
+fn state_of(container: &Container) -> Value {
+    let state = &container.state;
+    let word = status_word(container);
+    let paused = word == "paused";
     let time = |text: &str| if text.is_empty() { NEVER.to_owned() } else { text.to_owned() };
     json!({
-        "Status": if paused { "paused" } else { state.status.word() },
+        "Status": word,
         "Running": state.status.has_supervisor(),
         "Paused": paused,
         "Restarting": state.status == Status::Restarting,
@@ -181,9 +184,19 @@ fn set(names: &[String]) -> Value {
 fn network(record: &ContainerRecord) -> Value {
     let mode = record.options.network.mode.word();
     json!({
+        "Bridge": "",
         "SandboxID": "",
         "SandboxKey": "",
         "Ports": {},
+        // Of the default network: no longer Docker's, but what scripts ask for.
+        "EndpointID": "",
+        "Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "MacAddress": "",
         "Networks": {
             mode: {
                 "IPAMConfig": null,

@@ -51,5 +51,6 @@ mod surroundings;
 pub(crate) mod testing;
 mod user;
 mod view;
+pub mod written;
 
 pub use error::ContainerError;

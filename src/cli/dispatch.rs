@@ -11,9 +11,9 @@ use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
-    Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
-    history, image, images, import, inspect, kill, load, logs, pause, prune, ps, rename, restart,
-    rm, rmi, run, save, start, stop, system, tag, version, volume, wait,
+    Context, Outcome, absent, attach, commit, completion, container, cp, create, diff, exec,
+    explain, export, history, image, images, import, inspect, kill, load, logs, man, pause, prune,
+    ps, rename, restart, rm, rmi, run, save, start, stop, system, tag, version, volume, wait,
 };
 #[cfg(feature = "registry")]
 use super::{login, logout, pull, push};
@@ -65,6 +65,9 @@ enum Command {
     History(history::Cmd),
     Info(system::info::Cmd),
     Version(version::Cmd),
+    Completion(completion::Cmd),
+    #[command(hide = true)]
+    Man(man::Cmd),
     #[command(subcommand)]
     System(system::SystemCommand),
     #[command(subcommand)]
@@ -298,6 +301,8 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::History(cmd) => history::run(&cmd, &cx()?),
         Command::Container(C::Prune(cmd)) => prune::containers::run(&cmd, &cx()?),
         Command::Info(cmd) => system::info::run(&cmd, &cx()?),
+        Command::Completion(cmd) => completion::run(&cmd, root_command(), &Output),
+        Command::Man(cmd) => man::run(&cmd, root_command()),
         Command::Version(cmd) => version::run(&cmd, &Output),
         Command::Image(command) => image::run(command, &cx()?),
         Command::System(command) => system::run(command, &cx()?),

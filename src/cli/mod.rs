@@ -12,6 +12,7 @@ pub mod attached;
 pub mod background;
 pub mod cidfile;
 pub mod commit;
+pub mod completion;
 mod confirm;
 pub mod container;
 pub mod cp;
@@ -35,6 +36,7 @@ pub mod login;
 #[cfg(feature = "registry")]
 pub mod logout;
 pub mod logs;
+pub mod man;
 pub mod missing;
 pub mod near;
 pub mod pause;
@@ -56,6 +58,8 @@ pub mod start;
 pub mod stop;
 pub mod system;
 pub mod tag;
+#[cfg(test)]
+mod tests;
 pub mod version;
 pub mod volume;
 pub mod wait;

@@ -101,6 +101,10 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     };
     let rows: Vec<Row> = shown.map(row).collect();
     let columns = if cmd.size { &WITH_SIZE } else { &COLUMNS };
+    if cmd.quiet && !cmd.format.is_empty() {
+        let words = "Ignoring custom format, because both --format and --quiet are set";
+        cx.out.warning(words);
+    }
     let format = if cmd.quiet { "{{.ID}}" } else { &cmd.format };
     let text = list::render(columns, format, &rows).map_err(|e| Failure::new(wanted, e))?;
     cx.out.text(&text).map_err(|e| Failure::new("write the result", e))?;

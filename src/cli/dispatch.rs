@@ -12,11 +12,9 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, commit, completion, container, cp, create, diff, exec,
-    explain, export, history, image, images, import, inspect, kill, load, logs, man, pause, prune,
-    ps, rename, restart, rm, rmi, run, save, start, stop, system, tag, version, volume, wait,
+    explain, export, image, inspect, kill, logs, man, pause, prune, ps, rename, restart, rm, run,
+    start, stop, system, version, volume, wait,
 };
-#[cfg(feature = "registry")]
-use super::{login, logout, pull, push};
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
 use crate::say::failure::{Failure, Status};
@@ -48,21 +46,8 @@ enum Command {
     Logs(logs::Cmd),
     Inspect(inspect::Cmd),
     Explain(explain::Cmd),
-    Images(images::Cmd),
-    Import(import::Cmd),
-    Load(load::Cmd),
-    Save(save::Cmd),
-    Tag(tag::Cmd),
-    Rmi(rmi::Cmd),
-    #[cfg(feature = "registry")]
-    Pull(pull::Cmd),
-    #[cfg(feature = "registry")]
-    Push(push::Cmd),
-    #[cfg(feature = "registry")]
-    Login(login::Cmd),
-    #[cfg(feature = "registry")]
-    Logout(logout::Cmd),
-    History(history::Cmd),
+    #[command(flatten)]
+    OfImages(image::ImageWord),
     Info(system::info::Cmd),
     Version(version::Cmd),
     Completion(completion::Cmd),
@@ -284,21 +269,7 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
         Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
-        Command::Images(cmd) => images::run(&cmd, &cx()?),
-        Command::Import(cmd) => import::run(&cmd, &cx()?),
-        Command::Load(cmd) => load::run(&cmd, &cx()?),
-        Command::Save(cmd) => save::run(&cmd, &cx()?),
-        Command::Tag(cmd) => tag::run(&cmd, &cx()?),
-        Command::Rmi(cmd) => rmi::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Pull(cmd) => pull::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Push(cmd) => push::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Login(cmd) => login::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Logout(cmd) => logout::run(&cmd, &cx()?),
-        Command::History(cmd) => history::run(&cmd, &cx()?),
+        Command::OfImages(word) => image::run_word(word, &cx()?),
         Command::Container(C::Prune(cmd)) => prune::containers::run(&cmd, &cx()?),
         Command::Info(cmd) => system::info::run(&cmd, &cx()?),
         Command::Completion(cmd) => completion::run(&cmd, root_command(), &Output),

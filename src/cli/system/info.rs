@@ -61,7 +61,7 @@ fn info(cx: &Context) -> Result<Value, Failure> {
         "LoggingDriver": "json-file",
         "CgroupDriver": "cgroupfs",
         "CgroupVersion": cgroup_version(),
-        "Plugins": {"Volume": ["local"], "Log": ["json-file", "local", "none"]},
+        "Plugins": {"Volume": ["encrypted", "local"], "Log": ["json-file", "local", "none"]},
         "DefaultRuntime": "rrun",
         "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
         "KernelVersion": word(kernel.release()),

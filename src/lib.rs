@@ -17,7 +17,7 @@
 //! | `say` | a plan, a result or a failure → words for people |
 //! | `engine` | the life cycle: the one clone, hooks, cgroups, state |
 //! | `apply` | do: the loop over the steps, the slot table, the report page |
-//! | `image` | the image store: references, archives, layers |
+//! | `image` | the image store: references, archives, layers; registries |
 //! | `volume` | the volume store: records, references, copy-up |
 //! | `plan` | decide: steps with reasons; pure |
 //! | `tree` | file trees by descriptor: walk, copy |

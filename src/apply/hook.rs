@@ -114,6 +114,8 @@ fn start(hook: &HookSpec, state: &str) -> Result<Child, Fault> {
     file.rewind()?;
     let environment = texts(&hook.env)?;
     let stdin = file.as_fd();
-    let program = Program { path, arguments, environment, stdin, stdout: None, stderr: None };
+    let death = spawn::Death::OfItsOwn;
+    let program =
+        Program { path, arguments, environment, stdin, stdout: None, stderr: None, death };
     Ok(spawn::spawn(program)?)
 }

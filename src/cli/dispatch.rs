@@ -12,8 +12,8 @@ use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
     Context, Outcome, absent, attach, commit, completion, container, cp, create, diff, exec,
-    explain, export, image, inspect, kill, logs, man, pause, prune, ps, rename, restart, rm, run,
-    start, stop, system, version, volume, wait,
+    explain, export, image, inspect, kill, logs, man, pause, port, prune, ps, rename, restart, rm,
+    run, start, stop, system, version, volume, wait,
 };
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
@@ -33,6 +33,7 @@ enum Command {
     Kill(kill::Cmd),
     Wait(wait::Cmd),
     Attach(attach::Cmd),
+    Port(port::Cmd),
     Exec(exec::Cmd),
     Cp(cp::Cmd),
     Diff(diff::Cmd),
@@ -256,6 +257,7 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::Kill(cmd) | Command::Container(C::Kill(cmd)) => kill::run(&cmd, &cx()?),
         Command::Wait(cmd) | Command::Container(C::Wait(cmd)) => wait::run(&cmd, &cx()?),
         Command::Attach(cmd) | Command::Container(C::Attach(cmd)) => attach::run(&cmd, &cx()?),
+        Command::Port(cmd) | Command::Container(C::Port(cmd)) => port::run(&cmd, &cx()?),
         Command::Pause(cmd) | Command::Container(C::Pause(cmd)) => pause::run(&cmd, &cx()?),
         Command::Unpause(cmd) | Command::Container(C::Unpause(cmd)) => pause::unpause(&cmd, &cx()?),
         Command::Rename(cmd) | Command::Container(C::Rename(cmd)) => rename::run(&cmd, &cx()?),

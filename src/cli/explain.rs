@@ -6,7 +6,7 @@ use crate::container::ContainerError;
 use crate::container::draft::{Sources, draft};
 use crate::container::failure::not_started;
 use crate::container::options::RunOptions;
-use crate::container::plan::plan;
+use crate::container::plan::{Outside, plan};
 use crate::container::record::ContainerState;
 use crate::container::store::{Container, ContainerStore};
 use crate::engine::terminal;
@@ -61,8 +61,8 @@ pub fn run(
     let containers = ContainerStore::open(&cx.store).map_err(|error| failed(error.into()))?;
     let directory = containers.path(&draft.record.id);
     let container = Container { record: draft.record, state: ContainerState::default(), directory };
-    let size = terminal::size_of_stdin();
-    let (_, plan) = plan(&cx.store, &container, size).map_err(failed)?;
+    let outside = Outside { terminal_size: terminal::size_of_stdin(), ..Outside::default() };
+    let (_, plan) = plan(&cx.store, &container, outside).map_err(failed)?;
     let text = match form {
         Form::Text => explain::text(&plan, which, paint::Style::of_stdout()),
         Form::Json => format!("{:#}\n", explain::json(&plan, which)),

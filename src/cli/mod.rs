@@ -40,6 +40,7 @@ pub mod man;
 pub mod missing;
 pub mod near;
 pub mod pause;
+pub mod port;
 pub mod prune;
 pub mod ps;
 #[cfg(feature = "registry")]

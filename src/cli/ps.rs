@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Context, Outcome};
 use crate::container::filter::ContainerFilter;
 use crate::container::freezer::status_word;
+use crate::container::ports;
 use crate::container::record::{Mounted, Status};
 use crate::container::store::{Container, ContainerStore};
 use crate::container::written::written_bytes;
@@ -194,7 +195,7 @@ fn fields(shown: &Shown) -> Value {
         "Mounts": mounts.join(","),
         "Names": record.name,
         "Networks": record.options.network.mode.word(),
-        "Ports": if running { record.process.exposed_ports.join(", ") } else { String::new() },
+        "Ports": if running { ports::listed(record, state) } else { String::new() },
         "RunningFor": created.map(since).unwrap_or_default(),
         "Size": shown.size,
         "State": status_word(shown.container),

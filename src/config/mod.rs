@@ -15,6 +15,7 @@ pub mod name;
 pub mod nearest;
 pub mod oci;
 pub mod path;
+pub mod port;
 pub mod propagation;
 #[cfg(feature = "containers")]
 pub mod request;

@@ -120,6 +120,21 @@ pub enum ContainerError {
     /// A name that it has already.
     #[error("Renaming a container with the same name as its current name")]
     SameName,
+    /// A container whose network should be joined does not run.
+    #[error("cannot join network of a non running container: {0}")]
+    NoNetworkOf(String),
+    /// A port of the host that somebody else has.
+    #[error("Bind for {address} failed: port is already allocated")]
+    PortTaken {
+        /// The address with the port.
+        address: String,
+    },
+    /// The program that connects containers with the host is missing.
+    #[error("the program pasta is not there")]
+    NoPasta,
+    /// It could not do its work.
+    #[error("pasta cannot connect the container: {0}")]
+    Pasta(String),
     /// Its cgroup cannot be frozen.
     #[error(transparent)]
     Freezer(crate::apply::cgroup::CgroupError),

@@ -12,7 +12,7 @@ use super::spec::{self, spec};
 use super::store::Container;
 use super::streams::{Audience, Stdin, connect, ends};
 use super::surroundings::Surroundings;
-use super::{freezer, user};
+use super::user;
 use crate::apply::hook::HookState;
 use crate::apply::report::{Report, Tracing};
 use crate::config::capability::CapabilitySet;
@@ -84,7 +84,7 @@ pub fn exec(
     }
     let process = FirstProcess::of(container)?.ok_or_else(|| ContainerError::NotRunning(id()))?;
     let joinable = process.joinable()?;
-    if freezer::is_frozen(container) {
+    if joinable.is_frozen() {
         return Err(ContainerError::PausedForExec(id()));
     }
     let plan = plan(store, container, (request, &process, &joinable))?;
@@ -108,6 +108,7 @@ fn plan(
     let identity = user::identify(process.root()?, &record.process.user)?;
     let volumes = VolumeStore::open(store)?;
     let around = Surroundings {
+        network: None,
         directory: &container.directory,
         volume_data: &|name| volumes.data_path(name),
         identity,

@@ -25,6 +25,11 @@ fn hint(error: &ContainerError) -> Option<String> {
         }
         ContainerError::NoSource { path } => setup::how_far(path),
         ContainerError::Mounts(error) => error.hint(),
+        ContainerError::NoPasta => Some(
+            "-p and --network pasta need it: apt install passt; or share the host's network with \
+             --network host"
+                .into(),
+        ),
         ContainerError::NameTaken { .. } => Some("`rrun rm NAME` removes it".into()),
         _ => None,
     }

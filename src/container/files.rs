@@ -149,6 +149,7 @@ fn plan_of_stopped(
     let kernel = probe()?;
     let volumes = VolumeStore::open(store)?;
     let around = Surroundings {
+        network: None,
         directory: &container.directory,
         volume_data: &|name| volumes.data_path(name),
         identity: Identity { uid: 0, gid: 0, groups: Vec::new(), home: "/".into() },

@@ -7,6 +7,7 @@ mod tests;
 use super::freezer::status_word;
 use super::record::{ContainerRecord, Mounted, Status};
 use super::store::Container;
+use crate::config::port::Published;
 use crate::volume::filter::{FilterError, Label, Name, by_key};
 
 /// Docker's states; the last two are of what rrun does not do, so nothing is ever in them.
@@ -37,6 +38,11 @@ impl Ports {
             port.protocol == self.protocol && port.first <= self.last && self.first <= port.last
         })
     }
+}
+
+/// A port of the host: `8080/tcp`.
+fn outer(port: &Published) -> String {
+    format!("{}/{}", port.host, port.protocol.word())
 }
 
 fn truth(text: &str) -> Option<bool> {
@@ -137,16 +143,18 @@ impl ContainerFilter {
             && any(&self.states, |wanted| wanted == status_word(container))
             && self.labels.iter().all(|label| label.matches(&record.process.labels))
             && any(&self.volumes, |wanted| uses(record, wanted))
-            && any(&self.networks, |wanted| wanted == record.options.network.mode.word())
+            && any(&self.networks, |wanted| *wanted == record.options.network.mode.word())
             && any(&self.exit_codes, |code| {
                 state.status == Status::Exited && *code == state.exit_code
             })
             && any(&self.healths, |health| health == "none")
-            && any(&self.exposed, |ports| {
-                record.process.exposed_ports.iter().any(|port| ports.have(port))
+            && any(&self.exposed, |wanted| {
+                let inner = state.ports.iter().map(Published::inner);
+                inner.chain(record.process.exposed_ports.clone()).any(|port| wanted.have(&port))
             })
-            // Nothing is published: a container has no network but the host's.
-            && self.published.is_empty()
+            && any(&self.published, |wanted| {
+                state.ports.iter().any(|port| wanted.have(&outer(port)))
+            })
             && self.task != Some(true)
             && self.ancestors.as_ref().is_none_or(|ids| ids.contains(&record.image_id))
             && any(&self.before, |date| record.created < *date)

@@ -7,7 +7,8 @@ use super::create::volumes_of;
 use super::error::ContainerError;
 use super::store::Container;
 use crate::store::Store;
-use crate::volume::mounted::{self, Mounted as DriverMount};
+use crate::volume::mounted;
+pub use crate::volume::mounted::Mounted as DriverMount;
 use crate::volume::store::VolumeStore;
 
 /// Mounts them for this container; what was mounted is released again if one fails.

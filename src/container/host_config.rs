@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::mounts::SHM_BYTES;
 use super::options::{Limits, NetworkMode, RunOptions, Ulimit};
+use super::ports;
 use super::restart::RestartPolicy;
 use super::spec::masked_paths;
 use crate::config::default_spec::READONLY_PATHS;
@@ -22,7 +23,7 @@ pub fn host_config(options: &RunOptions) -> Value {
         "ContainerIDFile": "",
         "LogConfig": {"Type": log.driver.word(), "Config": log.options},
         "NetworkMode": options.network.mode.word(),
-        "PortBindings": {},
+        "PortBindings": ports::bindings(&options.network.ports),
         "RestartPolicy": restart_policy(options.restart),
         "AutoRemove": options.remove,
         "VolumeDriver": options.volume_driver,

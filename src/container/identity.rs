@@ -13,12 +13,12 @@ pub const FILES: [(&str, &str); 3] =
 
 /// The name of the host that a container is for its processes.
 pub fn hostname(record: &ContainerRecord) -> String {
-    match (&record.options.network.hostname, record.options.network.mode) {
+    match (&record.options.network.hostname, &record.options.network.mode) {
         (Some(name), _) => name.clone(),
         (None, NetworkMode::Host) => {
             rustix::system::uname().nodename().to_string_lossy().into_owned()
         }
-        (None, NetworkMode::None) => record.id[..12].into(),
+        (None, _) => record.id[..12].into(),
     }
 }
 
@@ -27,14 +27,16 @@ pub fn write(directory: &Path, record: &ContainerRecord) -> Result<(), Container
     let etc = directory.join("etc");
     fs::create_dir(&etc).map_err(|e| ContainerError::io("mkdir", &etc, e))?;
     let name = hostname(record);
-    let hosts = match record.options.network.mode {
+    let hosts = match &record.options.network.mode {
         NetworkMode::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
-        NetworkMode::None => hosts(&name),
+        _ => hosts(&name),
     };
-    let resolv = match record.options.network.mode {
-        NetworkMode::Host => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+    let resolv = match &record.options.network.mode {
+        NetworkMode::Host | NetworkMode::Pasta => {
+            fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+        }
         // Nobody can be asked without a network.
-        NetworkMode::None => String::new(),
+        NetworkMode::None | NetworkMode::Container(_) => String::new(),
     };
     for (file, text) in
         [("hostname", format!("{name}\n")), ("hosts", hosts), ("resolv.conf", resolv)]

@@ -16,7 +16,8 @@ use super::host_config::host_config;
 use super::identity::hostname;
 use super::log::Form;
 use super::options::LogDriver;
-use super::record::{ContainerRecord, Listed, Mounted, ResolvedMount, Status};
+use super::ports;
+use super::record::{ContainerRecord, ContainerState, Listed, Mounted, ResolvedMount, Status};
 use super::store::Container;
 use crate::config::request::ReadOnly;
 use crate::volume::store::VolumeStore;
@@ -52,7 +53,7 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
         "GraphDriver": graph_driver(record, directory),
         "Mounts": mounts(&record.mounts, volumes),
         "Config": config(record),
-        "NetworkSettings": network(record),
+        "NetworkSettings": network(record, state),
     })
 }
 
@@ -181,13 +182,13 @@ fn set(names: &[String]) -> Value {
     if set.is_empty() { Value::Null } else { set.into() }
 }
 
-fn network(record: &ContainerRecord) -> Value {
+fn network(record: &ContainerRecord, state: &ContainerState) -> Value {
     let mode = record.options.network.mode.word();
     json!({
         "Bridge": "",
         "SandboxID": "",
         "SandboxKey": "",
-        "Ports": {},
+        "Ports": ports::settings(record, state),
         // Of the default network: no longer Docker's, but what scripts ask for.
         "EndpointID": "",
         "Gateway": "",

@@ -1,11 +1,13 @@
 //! What a user asked for with `run` or `create`: a value, valid by itself, kept in the record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::restart::RestartPolicy;
 use crate::config::name::ContainerName;
+use crate::config::port::Published;
 use crate::config::request::{MountRequest, VolumesFrom};
 
 /// The options of `run` and `create`.
@@ -99,7 +101,7 @@ pub struct Ulimit {
 }
 
 /// Which network a container has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// Its own, with nothing but loopback.
@@ -107,6 +109,10 @@ pub enum NetworkMode {
     None,
     /// The host's.
     Host,
+    /// Its own, which `pasta` connects with the host's.
+    Pasta,
+    /// Another container's.
+    Container(String),
 }
 
 /// Where a container's names and network come from.
@@ -119,6 +125,8 @@ pub struct Network {
     pub hostname: Option<String>,
     /// `--domainname`
     pub domainname: Option<String>,
+    /// `-p`
+    pub ports: Vec<Published>,
 }
 
 /// Where a container's output is kept.
@@ -178,10 +186,12 @@ impl LogDriver {
 
 impl NetworkMode {
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> Cow<'static, str> {
         match self {
-            NetworkMode::None => "none",
-            NetworkMode::Host => "host",
+            NetworkMode::None => "none".into(),
+            NetworkMode::Host => "host".into(),
+            NetworkMode::Pasta => "pasta".into(),
+            NetworkMode::Container(name) => format!("container:{name}").into(),
         }
     }
 }

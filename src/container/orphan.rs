@@ -27,6 +27,7 @@ pub fn mend(container: &mut Container, _lock: &RunLock) {
     container.state.status = Status::Exited;
     container.state.exit_code = KILLED;
     container.state.pid = 0;
+    container.state.ports.clear();
     container.state.finished = clock::now();
     let _ = write_state(container, &container.state);
 }

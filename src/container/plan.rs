@@ -1,5 +1,7 @@
 //! From a container's record to its config and its plan; nothing is done.
 
+use std::path::PathBuf;
+
 use super::error::ContainerError;
 use super::spec::{ContainerSpec, spec};
 use super::store::Container;
@@ -16,11 +18,20 @@ use crate::plan::step::Plan;
 use crate::store::Store;
 use crate::volume::store::VolumeStore;
 
+/// What of a run is not in the container's record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Lines and columns of the terminal that it will be seen on.
+    pub terminal_size: Option<(u16, u16)>,
+    /// The network namespace that it joins, where one was made or found for it.
+    pub network: Option<PathBuf>,
+}
+
 /// The config and the plan of a container; nothing is done.
 pub fn plan(
     store: &Store,
     container: &Container,
-    terminal_size: Option<(u16, u16)>,
+    outside: Outside,
 ) -> Result<(ContainerSpec, Plan), ContainerError> {
     let Container { record, directory, .. } = container;
     let kernel = Kernel::probe()?;
@@ -37,7 +48,8 @@ pub fn plan(
         volume_data: &|name| volumes.data_path(name),
         identity,
         kernel,
-        terminal_size,
+        network: outside.network,
+        terminal_size: outside.terminal_size,
     };
     let made = spec(record, &around)?;
     let facts = facts(&made.spec, kernel, &directory.join("rootfs"));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::options::RunOptions;
 use crate::config::name::{ContainerName, VolumeName};
 use crate::config::path::{HostPath, RootPath};
+use crate::config::port::Published;
 use crate::config::propagation::Propagation;
 use crate::config::request::{ReadOnly, Recursion, SubPath};
 
@@ -142,6 +143,8 @@ pub struct ContainerState {
     pub pid: i32,
     /// When that process started, in ticks since the boot.
     pub start_ticks: u64,
+    /// The ports that lead into it, while it runs.
+    pub ports: Vec<Published>,
     /// How often it was started again by its restart policy.
     pub restarts: u32,
     /// The last exit status.

@@ -3,6 +3,8 @@
 //! The config says it all but two things: what the user typed for each mount, and which sources
 //! must not leave a directory. These go along as notes.
 
+use std::path::Path;
+
 use oci_spec::OciSpecError;
 use oci_spec::runtime::{
     BoxBuilder, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder,
@@ -58,7 +60,8 @@ fn build(
     let limits = &record.options.limits;
     let root = RootBuilder::default().path("rootfs").readonly(limits.read_only_root).build()?;
     let capabilities = capabilities(limits, around.kernel.last_capability)?;
-    let mut linux = LinuxBuilder::default().namespaces(namespaces(record)?);
+    let mut linux =
+        LinuxBuilder::default().namespaces(namespaces(record, around.network.as_deref())?);
     if limits.privileged {
         linux = linux.masked_paths(Vec::new()).readonly_paths(Vec::new());
         linux = linux.devices(super::host_devices::all());
@@ -78,7 +81,7 @@ fn build(
         .process(process(record, around, capabilities)?)
         .mounts(mounts)
         .linux(linux.build()?);
-    if record.options.network.mode == NetworkMode::None || record.options.network.hostname.is_some()
+    if record.options.network.mode != NetworkMode::Host || record.options.network.hostname.is_some()
     {
         spec = spec.hostname(super::identity::hostname(record));
     }
@@ -110,13 +113,17 @@ pub(super) fn masked_paths() -> Vec<String> {
 
 fn namespaces(
     record: &ContainerRecord,
+    joined: Option<&Path>,
 ) -> Result<Vec<oci_spec::runtime::LinuxNamespace>, OciSpecError> {
     use LinuxNamespaceType as N;
-    let network = record.options.network.mode;
+    let network = &record.options.network.mode;
     [N::Pid, N::Ipc, N::Uts, N::Mount, N::Cgroup, N::Network]
         .into_iter()
-        .filter(|kind| *kind != N::Network || network == NetworkMode::None)
-        .map(|kind| LinuxNamespaceBuilder::default().typ(kind).build())
+        .filter(|kind| *kind != N::Network || *network != NetworkMode::Host)
+        .map(|kind| match joined.filter(|_| kind == N::Network) {
+            Some(path) => LinuxNamespaceBuilder::default().typ(kind).path(path).build(),
+            None => LinuxNamespaceBuilder::default().typ(kind).build(),
+        })
         .collect()
 }
 

@@ -9,14 +9,17 @@ use std::rc::Rc;
 use super::clock;
 use super::entry::{Container, RunLock};
 use super::error::ContainerError;
+use super::held_mounts::DriverMount;
 use super::log::attributes::attributes;
 use super::log::writer::LogWriter;
-use super::plan::plan;
+use super::network::{self, Network};
+use super::plan::{Outside, plan};
 use super::record::{ContainerState, Status};
 use super::streams::{Audience, SharedLog, Stdin, connect, ends};
 use super::{held_mounts, process};
 use crate::apply::hook::HookState;
 use crate::apply::report::{Report, Tracing};
+use crate::config::port::Published;
 use crate::engine::guests::Guests;
 use crate::engine::signals::Signals;
 use crate::engine::spawn::{Given, Running, SpawnError, report, spawn};
@@ -65,32 +68,61 @@ pub fn run(
     _lock: &RunLock,
     manner: Manner<'_>,
 ) -> Result<Ended, ContainerError> {
-    let mounts = held_mounts::acquire(store, container)?;
-    let (_, plan) = match plan(store, container, manner.size) {
+    let held = Held::take(store, container)?;
+    let network = held.network.as_ref();
+    let outside = Outside { terminal_size: manner.size, network: network.map(Network::path) };
+    let planned = plan(store, container, outside).and_then(|(_, plan)| {
+        let report = report(&plan, manner.tracing)?;
+        Ok((plan, report))
+    });
+    let (plan, report) = match planned {
         Ok(planned) => planned,
         Err(error) => {
-            held_mounts::release(store, mounts);
+            held.release();
             return Err(error);
         }
     };
-    let report = match report(&plan, manner.tracing) {
-        Ok(report) => report,
-        Err(error) => {
-            held_mounts::release(store, mounts);
-            return Err(error.into());
-        }
-    };
-    let mut one = Run { container, warnings: plan.warnings.clone(), guests: None };
+    let ports = network.map(|network| network.ports.clone()).unwrap_or_default();
+    let mut one = Run { container, ports, warnings: plan.warnings.clone(), guests: None };
     let outcome = one.run(&plan, &report, manner);
-    one.warnings.extend(held_mounts::release(store, mounts));
+    one.warnings.extend(held.release());
     let state = one.ended(&outcome);
     let Run { warnings, guests, .. } = one;
     Ok(Ended { outcome, state, plan, report, warnings, guests })
 }
 
+/// What is there for a container as long as it runs.
+struct Held<'a> {
+    store: &'a Store,
+    mounts: Vec<DriverMount>,
+    network: Option<Network>,
+}
+
+impl<'a> Held<'a> {
+    fn take(store: &'a Store, container: &Container) -> Result<Self, ContainerError> {
+        let mounts = held_mounts::acquire(store, container)?;
+        match network::prepare(store, container) {
+            Ok(network) => Ok(Self { store, mounts, network }),
+            Err(error) => {
+                held_mounts::release(store, mounts);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets go of all of it; returns what went wrong.
+    fn release(self) -> Vec<String> {
+        if let Some(network) = self.network {
+            network.end();
+        }
+        held_mounts::release(self.store, self.mounts)
+    }
+}
+
 /// A container while it runs, and where its state is written down.
 struct Run<'a> {
     container: &'a Container,
+    ports: Vec<Published>,
     warnings: Vec<String>,
     guests: Option<Box<dyn Guests>>,
 }
@@ -153,6 +185,7 @@ impl Run<'_> {
             start_ticks: process::start_ticks(running.pid).unwrap_or_default(),
             started: clock::now(),
             restarts: before.restarts,
+            ports: self.ports.clone(),
             ..ContainerState::default()
         };
         let path = self.container.directory.join("state.json");
@@ -180,6 +213,7 @@ impl Run<'_> {
             }
         }
         state.pid = 0;
+        state.ports.clear();
         state
     }
 }

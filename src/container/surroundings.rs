@@ -15,6 +15,8 @@ pub struct Surroundings<'a> {
     pub identity: Identity,
     /// The kernel that the container will run on.
     pub kernel: Kernel,
+    /// The network namespace that it joins.
+    pub network: Option<PathBuf>,
     /// Rows and columns of the caller's terminal.
     pub terminal_size: Option<(u16, u16)>,
 }

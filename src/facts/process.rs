@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cgroup;
 use crate::config::cgroup::layout::Hierarchy;
@@ -29,6 +29,18 @@ impl Joinable {
             cgroups: v1.into_iter().collect(),
             unified: host.unified.and_then(|unified| own_directory(&unified.hierarchy)),
         }
+    }
+
+    /// Is it held still, by whichever freezer? What joins it then would wait with it, and could
+    /// not even be killed.
+    pub fn is_frozen(&self) -> bool {
+        let says = |directory: &Path, file: &str, words: &[&str]| {
+            fs::read_to_string(directory.join(file))
+                .is_ok_and(|text| text.lines().any(|line| words.contains(&line)))
+        };
+        let v1 = |at: &PathBuf| says(at, "freezer.state", &["FROZEN", "FREEZING"]);
+        let v2 = |at: &PathBuf| says(at, "cgroup.events", &["frozen 1"]);
+        self.cgroups.iter().any(v1) || self.unified.iter().any(v2)
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Transfer {
 }
 
 const IDLE: &str = "{prefix}: {msg}";
-const MOVING: &str = "{prefix}: {msg} [{bar:40.=>-}] {bytes}/{total_bytes}";
+const MOVING: &str = "{prefix}: {msg} [{wide_bar}] {bytes}/{total_bytes}";
 
 impl Transfer {
     /// Tells of layers at `place`.
@@ -44,8 +44,15 @@ impl Transfer {
         Self { place, bars, layers: Mutex::default() }
     }
 
-    /// Tells one line; the bars that were above it stay there.
+    /// Tells one line. Bars that are still there are not drawn over any more.
     pub fn line(&self, text: impl Display) -> io::Result<()> {
+        if let Some(bars) = &self.bars {
+            return bars.suspend(|| self.plain_line(text));
+        }
+        self.plain_line(text)
+    }
+
+    fn plain_line(&self, text: impl Display) -> io::Result<()> {
         match self.place {
             Where::Output => Output.line(text),
             Where::Aside => {
@@ -69,26 +76,48 @@ impl Transfer {
         }
     }
 
+    /// A layer that is done leaves its bar for a line that stays.
     fn draw(&self, bars: &MultiProgress, layer: &Digest, event: Event) {
         let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = layers.entry(layer.clone()).or_insert_with(|| {
-            let bar = bars.add(ProgressBar::new(0));
-            bar.set_prefix(layer.short().to_owned());
-            bar
-        });
-        if let Event::Moved { at, of } = event {
-            if bar.length() != Some(of) || bar.message() != MOVING_WORD {
-                style(bar, MOVING);
-                bar.set_length(of);
-                bar.set_message(MOVING_WORD);
+        if is_last(event) {
+            if let Some(bar) = layers.remove(layer) {
+                bar.finish_and_clear();
+                bars.remove(&bar);
             }
-            bar.set_position(at);
+            let _ = self.line(format_args!("{}: {}", layer.short(), words(event)));
             return;
         }
-        style(bar, IDLE);
-        bar.set_message(words(event));
-        if is_last(event) {
-            bar.abandon();
+        let bar = layers.entry(layer.clone()).or_insert_with(|| {
+            let bar = ProgressBar::hidden();
+            style(&bar, IDLE);
+            bar.set_prefix(layer.short().to_owned());
+            bar.set_message(words(event));
+            bars.add(bar)
+        });
+        match event {
+            Event::Moved { at, of } => {
+                if bar.length() != Some(of) {
+                    bar.set_length(of);
+                    bar.set_message(MOVING_WORD);
+                    style(bar, MOVING);
+                }
+                bar.set_position(at);
+            }
+            event => {
+                style(bar, IDLE);
+                bar.set_message(words(event));
+                bar.set_length(0);
+                bar.tick();
+            }
+        }
+    }
+}
+
+/// What is left of a transfer that failed is not left on the screen.
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        if let Some(bars) = &self.bars {
+            let _ = bars.clear();
         }
     }
 }
@@ -97,7 +126,7 @@ const MOVING_WORD: &str = "Transferring";
 
 fn style(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.progress_chars("=> "));
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::process::{Signal, pidfd_send_signal, set_parent_process_death_signal};
+
+use super::process::{Birth, Cloned, clone_process, exit_now, wait};
 use super::{Result, answer};
 
 /// The kinds of namespaces, by the kernel's flag.
@@ -113,4 +117,24 @@ pub fn kind_of(file: impl AsFd) -> Result<u64> {
     // SAFETY: this ioctl takes no argument and returns a number.
     let returned = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_NSTYPE as _) };
     answer(returned.into()).map(i64::unsigned_abs)
+}
+
+/// A new network namespace, kept by its descriptor: a process is born into it and ends again.
+pub fn new_network() -> Result<OwnedFd> {
+    let birth = Birth { namespaces: Namespace::Network.flag(), ..Birth::default() };
+    match clone_process(birth)? {
+        Cloned::Child => {
+            let _ = set_parent_process_death_signal(Some(Signal::KILL));
+            nix::unistd::pause();
+            exit_now(0)
+        }
+        Cloned::Parent { pid, pidfd } => {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let path = format!("/proc/{pid}/ns/net");
+            let namespace = rustix::fs::openat(CWD, path, flags, Mode::empty());
+            let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            wait(pid)?;
+            namespace
+        }
+    }
 }

@@ -37,6 +37,17 @@ pub struct Program<'a> {
     pub stdout: Option<BorrowedFd<'a>>,
     /// Its standard error; ours if there is none.
     pub stderr: Option<BorrowedFd<'a>>,
+    /// Does it end when we do?
+    pub death: Death,
+}
+
+/// What becomes of a program when the process that started it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// It goes on.
+    OfItsOwn,
+    /// It is killed.
+    WithUs,
 }
 
 /// A child that runs.
@@ -101,6 +112,7 @@ pub fn ask(
         stdin: stdin.as_fd(),
         stdout: Some(output.as_fd()),
         stderr: None,
+        death: Death::OfItsOwn,
     })?;
     let status = match seconds {
         Some(seconds) => child.wait_for(seconds)?,
@@ -118,6 +130,9 @@ fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
         (StringList::new(arguments), StringList::new(program.environment));
     let prepared = || {
         default_signals();
+        if program.death == Death::WithUs {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        }
         duplicate_to(program.stdin, 0)?;
         program.stdout.map_or(Ok(()), |stdout| duplicate_to(stdout, 1))?;
         program.stderr.map_or(Ok(()), |stderr| duplicate_to(stderr, 2))?;
@@ -136,6 +151,20 @@ fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
 impl Child {
     /// Waits until it ends; its wait status.
     pub fn wait(self) -> Result<i32> {
+        wait(self.pid)
+    }
+
+    /// Has it ended?
+    pub fn has_ended(&self) -> bool {
+        let mut files = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::io::retry_on_intr(|| poll(&mut files, Some(&at_once))).is_ok_and(|count| count > 0)
+    }
+
+    /// Kills it, and waits until it has ended.
+    pub fn kill(self) -> Result<i32> {
+        // ESRCH: it has ended already.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);
         wait(self.pid)
     }
 

@@ -163,6 +163,25 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// Undoes what a killed rrun or a failed test has left mounted, so that the directory can go.
+    fn drop(&mut self) {
+        for line in self.mounts().iter().rev() {
+            let Some(place) = line.split(' ').nth(4) else { continue };
+            let _ = rustix::mount::unmount(place, rustix::mount::UnmountFlags::DETACH);
+        }
+        // The containers of a killed rrun may still be ending.
+        for _ in 0..50 {
+            match std::fs::remove_dir_all(self.directory.path()) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
 fn ended(output: Output, begun: Instant) -> Ended {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ended {

@@ -7,6 +7,7 @@ mod background;
 mod bench;
 mod ending;
 mod killed;
+mod network;
 mod restart;
 #[path = "../support/mod.rs"]
 mod support;

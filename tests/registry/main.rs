@@ -15,3 +15,4 @@ mod offline;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;

@@ -13,7 +13,11 @@ mod support;
 mod bind;
 mod capabilities;
 #[cfg(feature = "containers")]
+mod changes;
+#[cfg(feature = "containers")]
 mod container;
+#[cfg(feature = "containers")]
+mod cp;
 mod devices;
 #[cfg(feature = "containers")]
 mod exec;

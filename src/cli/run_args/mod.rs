@@ -8,6 +8,7 @@ pub mod life;
 mod limits;
 mod log;
 mod mounts;
+mod network;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use refusal::{invalid, refused};
 
 use crate::config::name::ContainerName;
 use crate::container::attach::keys::Keys;
-use crate::container::options::{Network, NetworkMode, RunOptions};
+use crate::container::options::RunOptions;
 use crate::say::failure::Failure;
 
 /// The options that describe a container.
@@ -37,6 +38,8 @@ pub struct RunArgs {
     limits: limits::LimitArgs,
     #[command(flatten)]
     life: life::LifeArgs,
+    #[command(flatten)]
+    network: network::NetworkArgs,
     #[command(flatten)]
     own: OwnArgs,
     /// The image
@@ -85,15 +88,6 @@ struct OwnArgs {
     /// Set a label
     #[arg(short, long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
-    /// Host name of the container
-    #[arg(short = 'h', long, value_name = "NAME")]
-    hostname: Option<String>,
-    /// Domain name of the container
-    #[arg(long, value_name = "NAME")]
-    domainname: Option<String>,
-    /// "none" (its own, with loopback only) or "host"
-    #[arg(long, alias = "net", value_name = "NETWORK")]
-    network: Option<String>,
     /// Write the container's id to this file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
@@ -168,7 +162,7 @@ pub struct Caller<'a> {
 impl RunArgs {
     /// Parses and checks all values.
     pub fn parse(self, caller: &Caller<'_>) -> Result<(RunOptions, Extra), Failure> {
-        let Self { mounts, process, limits, life, own, image, command } = self;
+        let Self { mounts, process, limits, life, network, own, image, command } = self;
         let pull = pull_when(own.pull.as_deref())?;
         let mounts = mounts.parse(caller.directory)?;
         let name = own.name.as_deref().map(|text| {
@@ -198,7 +192,7 @@ impl RunArgs {
             stop_signal: life.stop_signal,
             stop_timeout: life.stop_timeout,
             limits: limits.parse()?,
-            network: network(&own)?,
+            network: network.parse()?,
             log: log::log(own.log_driver.as_deref(), &own.log_opt)?,
         };
         let extra = Extra {
@@ -222,33 +216,6 @@ fn labels(words: &[String]) -> Result<BTreeMap<String, String>, Failure> {
         (key, value) => Ok((key.to_owned(), value.to_owned())),
     };
     words.iter().map(pair).collect()
-}
-
-/// sethostname(2) takes so many bytes.
-const HOST_NAME_MAX: usize = 64;
-
-fn network(own: &OwnArgs) -> Result<Network, Failure> {
-    let mode = match own.network.as_deref() {
-        None | Some("" | "none") => NetworkMode::None,
-        Some("host") => NetworkMode::Host,
-        Some(other) => {
-            let cause = format!("the network {other} is not available");
-            return Err(refused(&format!("--network {other}"), cause)
-                .hint("there are none (the container's own, with loopback only) and host"));
-        }
-    };
-    for (flag, name) in [("-h, --hostname", &own.hostname), ("--domainname", &own.domainname)] {
-        let Some(name) = name else { continue };
-        // They become lines of /etc/hosts.
-        if name.len() > HOST_NAME_MAX
-            || name.contains(|c: char| c.is_whitespace() || c.is_control())
-        {
-            let reason = "a host name has at most 64 bytes and no blanks";
-            return Err(invalid(flag, name, reason));
-        }
-    }
-    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-    Ok(Network { mode, hostname: given(&own.hostname), domainname: given(&own.domainname) })
 }
 
 fn pull_when(when: Option<&str>) -> Result<PullWhen, Failure> {

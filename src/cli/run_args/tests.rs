@@ -1,5 +1,6 @@
 //! From the options of a command line to values, and what is refused.
 
+use crate::container::options::NetworkMode;
 use clap::{Args, FromArgMatches};
 
 use super::*;

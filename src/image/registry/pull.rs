@@ -70,6 +70,7 @@ impl Pull {
         let name = self.name.clone().with_default_tag().without_tag_beside_digest();
         let resolved = manifest::resolve(client, &name, &self.platform)?;
         let partials = Partials::open(store)?;
+        store.sweep_abandoned()?;
         partials.sweep();
         let _alone = partials.lock_image(&resolved.manifest.digest)?;
         let before = store.find(&name.to_string())?;
@@ -178,7 +179,9 @@ impl Work<'_> {
             return Err(RegistryError::Size { what, announced: MAX_JSON_BYTES });
         }
         let mut partial = self.partials.take(&digest)?;
-        download::blob(line, descriptor, &mut partial)?;
+        // It is no layer, and nobody asked about it.
+        let quietly = Line { watch: &|_, _| (), ..line };
+        download::blob(quietly, descriptor, &mut partial)?;
         let place = staging.blob_path(&digest);
         partial.link(&place)?;
         drop(partial);

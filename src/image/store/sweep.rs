@@ -41,11 +41,10 @@ impl ImageStore {
     /// An image that cannot be read may refer to anything: then only the dead commands' go.
     pub(super) fn sweep(&self) -> Result<(), ImageError> {
         let referenced = self.referenced().ok();
+        self.sweep_stagings()?;
         for name in names_in(&self.layers)? {
             let path = self.layers.join(&name);
-            if name.starts_with(PREFIX) {
-                sweep_staging(&path)?;
-            } else if let Some(known) = &referenced
+            if let Some(known) = &referenced
                 && unreferenced(name.trim_end_matches(".json"), &known.layers)
             {
                 remove_any(&path)?;
@@ -56,6 +55,22 @@ impl ImageStore {
             let path = self.layout.blobs().join(&name);
             if unreferenced(&name, &known.blobs) && is_old(&path) {
                 remove_any(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what dead commands left, and nothing else: for those who may be killed often before
+    /// they come to publish anything.
+    pub fn sweep_abandoned(&self) -> Result<(), ImageError> {
+        let _lock = self.lock_exclusive()?;
+        Ok(self.sweep_stagings()?)
+    }
+
+    fn sweep_stagings(&self) -> Result<(), StoreError> {
+        for name in names_in(&self.layers)? {
+            if name.starts_with(PREFIX) {
+                sweep_staging(&self.layers.join(&name))?;
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use rustix::pipe::PipeFlags;
 
 use super::encrypted_error::EncryptedError;
 use super::key::{self, Key, KeySource, Occasion};
-use crate::sys::spawn::{Program, spawn};
+use crate::sys::spawn::{Death, Program, spawn};
 
 /// The program, which is that of a package of the same name.
 const PROGRAM: &str = "gocryptfs";
@@ -132,6 +132,7 @@ fn run(program: &Path, arguments: &[CString], key: &Key) -> Result<(), Encrypted
         stdin: read.as_fd(),
         stdout: Some(output.as_fd()),
         stderr: Some(output.as_fd()),
+        death: Death::OfItsOwn,
     });
     let status = child.and_then(|child| child.wait_for(LIMIT_SECONDS));
     let status = status.map_err(|e| failed(e.into()))?;

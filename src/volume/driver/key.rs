@@ -19,7 +19,7 @@ use rustix::pipe::PipeFlags;
 use rustix::time::Timespec;
 
 use super::encrypted_error::EncryptedError;
-use crate::sys::spawn::{Program, spawn};
+use crate::sys::spawn::{Death, Program, spawn};
 
 /// gocryptfs reads no more.
 const KEY_MAX: usize = 2000;
@@ -146,6 +146,7 @@ fn run(words: &str) -> io::Result<Vec<u8>> {
         stdin: std::os::fd::AsFd::as_fd(&null),
         stdout: Some(std::os::fd::AsFd::as_fd(&write)),
         stderr: None,
+        death: Death::OfItsOwn,
     })?;
     drop(write);
     let bytes = read_until(&File::from(read), Instant::now() + COMMAND_LIMIT);

@@ -7,13 +7,12 @@ pub fn instead(word: &str) -> Option<&'static str> {
             "build with another tool (buildah, docker build), then `rrun load` its archive, or \
              `rrun import` a root file system"
         }
-        "commit" => "`tar` the container's files, then `rrun import` them",
         "compose" | "swarm" | "stack" | "service" | "node" => {
             "rrun runs single containers; a script of `rrun run` lines, or an engine that calls \
              rrun-oci, runs several"
         }
         "secret" | "config" => "bind a file read-only: --mount type=bind,src=FILE,dst=/run/…,ro",
-        "network" => "containers have a network of their own with loopback, or --network host",
+        "network" => "there are none to make: --network none, host, pasta or container:NAME",
         "plugin" => "a volume driver is named where it is used: `rrun volume create --driver NAME`",
         "context" => "rrun has no daemon to talk to; --root DIR chooses another store",
         "search" | "trust" | "manifest" => "skopeo looks into registries and copies images",

@@ -9,7 +9,6 @@
 #![allow(clippy::unwrap_used, reason = "a runner that cannot go on has failed")]
 
 mod expect;
-mod later;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
@@ -75,8 +74,5 @@ fn why_not(case: &Case, lack: Option<Need>) -> Option<String> {
     if let Some(lack) = lack {
         return Some(format!("needs {}", lack.word()));
     }
-    if case.quirk {
-        return Some("records an oddity of Docker that rrun improves on".to_owned());
-    }
-    later::command(&case.id).map(|command| format!("waits for `rrun {command}`"))
+    case.quirk.then(|| "records an oddity of Docker that rrun improves on".to_owned())
 }

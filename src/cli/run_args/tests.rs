@@ -220,7 +220,7 @@ fn permissions_and_places() {
         ),
         ("--security-opt=no-new-privileges=x", "invalid value: x"),
         ("--security-opt=seccomp=/nope", "opening seccomp profile (/nope) failed: No such file"),
-        ("--network=bridge", "the network bridge is not available"),
+        ("--network=bridge", "network bridge not found"),
         (
             "--hostname=a b",
             "for \"-h, --hostname\" flag: a host name has at most 64 bytes and no \

@@ -13,6 +13,7 @@ use super::view::View;
 use super::{diff, freezer};
 use crate::facts::Kernel;
 use crate::image::commit::{Commit, Committed};
+use crate::image::limits::Limits;
 use crate::image::{ImageConfig, ImageError, ImageStore, Reference};
 use crate::store::{Store, StoreError};
 use crate::sys::path::open_place;
@@ -116,7 +117,7 @@ pub fn commit(
         created_by: command.join(" "),
         reference: wanted.reference,
     };
-    Ok(images.commit(staging, (&base, layer), &commit)?)
+    Ok(images.commit(staging, (&base, layer), &commit, &Limits::default())?)
 }
 
 /// Writes what the container has changed as a layer's archive.

@@ -53,6 +53,5 @@ mod surroundings;
 pub(crate) mod testing;
 mod user;
 mod view;
-pub mod written;
 
 pub use error::ContainerError;

@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::error::CopyError;
+use super::CopyError;
 
 /// How often openat2 is asked again when a rename raced with it.
 const TRIES: u32 = 128;

@@ -1,6 +1,6 @@
 //! The supervisor's side: who has attached, and what waits for each.
 //!
-//! A guest that takes nothing holds the container up after [`WAITING_BYTES`], as a pipe does that
+//! A guest that takes nothing holds the container up after `WAITING_BYTES`, as a pipe does that
 //! nobody reads; one that goes is forgotten. The log is independent of them.
 
 use std::collections::VecDeque;

@@ -271,6 +271,8 @@ impl<'a> Walk<'a> {
         let needed = || ArgvError::NeedsValue { flag: format!("--{name}") };
         match (takes_value(arg), value) {
             (true, Some(value)) => self.give(arg, value),
+            // A switch that is on unless it is told otherwise: --human=false.
+            (true, None) if arg.is_require_equals_set() => self.give(arg, "true"),
             (true, None) => self.give(arg, rest.next().ok_or_else(needed)?),
             (false, value) => self.switch(arg, value.unwrap_or("true"))?,
         }
@@ -298,6 +300,10 @@ impl<'a> Walk<'a> {
             let explicit = after.strip_prefix('=').filter(|value| !value.is_empty());
             match (takes_value(arg), explicit) {
                 (true, Some(value)) => self.give(arg, value),
+                (true, None) if arg.is_require_equals_set() => {
+                    self.give(arg, "true");
+                    continue;
+                }
                 (true, None) if !after.is_empty() => self.give(arg, after),
                 (true, None) => {
                     let needed = || {

@@ -1,8 +1,8 @@
 //! `rrun container …`: the commands about containers under one roof.
 
 use super::{
-    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, port, ps, rename,
-    restart, rm, run, start, stop, wait,
+    attach, commit, cp, create, diff, exec, export, inspect, kill, logs, pause, port, prune, ps,
+    rename, restart, rm, run, start, stop, wait,
 };
 
 /// Manage containers
@@ -15,13 +15,14 @@ pub(super) enum ContainerCommand {
     Diff(diff::Cmd),
     Exec(exec::Cmd),
     Export(export::Cmd),
-    Inspect(inspect::OneKind),
+    Inspect(inspect::Containers),
     Kill(kill::Cmd),
     Logs(logs::Cmd),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(ps::Cmd),
     Pause(pause::Pause),
     Port(port::Cmd),
+    Prune(prune::containers::Cmd),
     Rename(rename::Cmd),
     Restart(restart::Cmd),
     #[command(visible_alias = "remove")]

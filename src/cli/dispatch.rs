@@ -11,12 +11,10 @@ use super::argv::{self, Call, Named, Wish};
 use super::argv_error::{ArgvError, flag_name};
 use super::run_args::{Caller, Extra, Meaning, RunArgs, Unnamed, number_words};
 use super::{
-    Context, Outcome, absent, attach, commit, container, cp, create, diff, exec, explain, export,
-    image, images, import, inspect, kill, load, logs, pause, port, ps, rename, restart, rm, rmi,
-    run, save, start, stop, tag, volume, wait,
+    Context, Outcome, absent, attach, commit, completion, container, cp, create, diff, exec,
+    explain, export, image, inspect, kill, logs, man, pause, port, prune, ps, rename, restart, rm,
+    run, start, stop, system, version, volume, wait,
 };
-#[cfg(feature = "registry")]
-use super::{login, logout, pull, push};
 use crate::config::nearest::nearest;
 use crate::container::options::RunOptions;
 use crate::say::failure::{Failure, Status};
@@ -49,20 +47,15 @@ enum Command {
     Logs(logs::Cmd),
     Inspect(inspect::Cmd),
     Explain(explain::Cmd),
-    Images(images::Cmd),
-    Import(import::Cmd),
-    Load(load::Cmd),
-    Save(save::Cmd),
-    Tag(tag::Cmd),
-    Rmi(rmi::Cmd),
-    #[cfg(feature = "registry")]
-    Pull(pull::Cmd),
-    #[cfg(feature = "registry")]
-    Push(push::Cmd),
-    #[cfg(feature = "registry")]
-    Login(login::Cmd),
-    #[cfg(feature = "registry")]
-    Logout(logout::Cmd),
+    #[command(flatten)]
+    OfImages(image::ImageWord),
+    Info(system::info::Cmd),
+    Version(version::Cmd),
+    Completion(completion::Cmd),
+    #[command(hide = true)]
+    Man(man::Cmd),
+    #[command(subcommand)]
+    System(system::SystemCommand),
     #[command(subcommand)]
     Volume(volume::VolumeCommand),
     #[command(subcommand)]
@@ -241,7 +234,6 @@ fn refusal(error: &clap::Error, root: &clap::Command, call: &Call) -> Failure {
 
 fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> Outcome {
     use container::ContainerCommand as C;
-    use image::ImageCommand as I;
     let cx = || place.open();
     match command {
         Command::Run(cmd) | Command::Container(C::Run(cmd)) => {
@@ -279,21 +271,14 @@ fn carry_out(command: Command, place: &StorePlace, meaning: Option<Meaning>) -> 
         Command::Logs(cmd) | Command::Container(C::Logs(cmd)) => logs::run(&cmd, &cx()?),
         Command::Inspect(cmd) => inspect::run(&cmd, &cx()?),
         Command::Container(C::Inspect(cmd)) => inspect::run_containers(&cmd, &cx()?),
-        Command::Images(cmd) | Command::Image(I::Ls(cmd)) => images::run(&cmd, &cx()?),
-        Command::Import(cmd) | Command::Image(I::Import(cmd)) => import::run(&cmd, &cx()?),
-        Command::Load(cmd) | Command::Image(I::Load(cmd)) => load::run(&cmd, &cx()?),
-        Command::Save(cmd) | Command::Image(I::Save(cmd)) => save::run(&cmd, &cx()?),
-        Command::Tag(cmd) | Command::Image(I::Tag(cmd)) => tag::run(&cmd, &cx()?),
-        Command::Rmi(cmd) | Command::Image(I::Rm(cmd)) => rmi::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Pull(cmd) | Command::Image(I::Pull(cmd)) => pull::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Push(cmd) | Command::Image(I::Push(cmd)) => push::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Login(cmd) => login::run(&cmd, &cx()?),
-        #[cfg(feature = "registry")]
-        Command::Logout(cmd) => logout::run(&cmd, &cx()?),
-        Command::Image(I::Inspect(cmd)) => inspect::run_images(&cmd, &cx()?),
+        Command::OfImages(word) => image::run_word(word, &cx()?),
+        Command::Container(C::Prune(cmd)) => prune::containers::run(&cmd, &cx()?),
+        Command::Info(cmd) => system::info::run(&cmd, &cx()?),
+        Command::Completion(cmd) => completion::run(&cmd, root_command(), &Output),
+        Command::Man(cmd) => man::run(&cmd, root_command()),
+        Command::Version(cmd) => version::run(&cmd, &Output),
+        Command::Image(command) => image::run(command, &cx()?),
+        Command::System(command) => system::run(command, &cx()?),
         Command::Volume(command) => volume::run(command, &cx()?),
     }
 }

@@ -8,6 +8,7 @@ use crate::config::name::VolumeName;
 use crate::container::ContainerError;
 use crate::container::inspect::inspect;
 use crate::container::store::ContainerStore;
+use crate::container::written::written_bytes;
 use crate::image::ImageStore;
 use crate::image::inspect::Inspect;
 use crate::say::failure::Failure;
@@ -24,6 +25,9 @@ pub struct Cmd {
     /// Only this kind of object
     #[arg(long = "type", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
+    /// Show how much a container has written (SizeRw), and that with its image (SizeRootFs)
+    #[arg(short, long)]
+    size: bool,
     #[command(flatten)]
     wanted: OneKind,
 }
@@ -59,27 +63,47 @@ impl Kind {
 
 /// Shows objects of any kind.
 pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
-    match cmd.kind {
-        Some(kind) => show(&cmd.wanted, &[kind], cx),
-        None => show(&cmd.wanted, &[Kind::Container, Kind::Image, Kind::Volume], cx),
-    }
+    let kinds = match &cmd.kind {
+        Some(kind) => std::slice::from_ref(kind),
+        None => &[Kind::Container, Kind::Image, Kind::Volume],
+    };
+    let size = if cmd.size { Size::Shown } else { Size::Hidden };
+    show(&cmd.wanted, (kinds, size), cx)
+}
+
+/// Are sizes shown? To know them, all files are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Shown,
+    Hidden,
+}
+
+/// Containers
+#[derive(Debug, clap::Args)]
+pub struct Containers {
+    /// Show how much a container has written (SizeRw), and that with its image (SizeRootFs)
+    #[arg(short, long)]
+    size: bool,
+    #[command(flatten)]
+    wanted: OneKind,
 }
 
 /// Shows containers.
-pub fn run_containers(cmd: &OneKind, cx: &Context) -> Outcome {
-    show(cmd, &[Kind::Container], cx)
+pub fn run_containers(cmd: &Containers, cx: &Context) -> Outcome {
+    let size = if cmd.size { Size::Shown } else { Size::Hidden };
+    show(&cmd.wanted, (&[Kind::Container], size), cx)
 }
 
 /// Shows images.
 pub fn run_images(cmd: &OneKind, cx: &Context) -> Outcome {
-    show(cmd, &[Kind::Image], cx)
+    show(cmd, (&[Kind::Image], Size::Hidden), cx)
 }
 
-fn show(cmd: &OneKind, kinds: &[Kind], cx: &Context) -> Outcome {
+fn show(cmd: &OneKind, (kinds, size): (&[Kind], Size), cx: &Context) -> Outcome {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for name in &cmd.names {
-        match look(name, kinds, cx) {
+        match look(name, (kinds, size), cx) {
             Ok(Some(object)) => found.push(object),
             Ok(None) => failures.push(missing(name, kinds, cx)),
             Err(failure) => failures.push(failure),
@@ -106,10 +130,14 @@ fn missing(name: &str, kinds: &[Kind], cx: &Context) -> Failure {
 }
 
 /// The first object of this name.
-fn look(name: &str, kinds: &[Kind], cx: &Context) -> Result<Option<Value>, Failure> {
+fn look(
+    name: &str,
+    (kinds, size): (&[Kind], Size),
+    cx: &Context,
+) -> Result<Option<Value>, Failure> {
     for kind in kinds {
         let found = match kind {
-            Kind::Container => container(name, cx).map_err(|e| e.to_string()),
+            Kind::Container => container(name, size, cx).map_err(|e| e.to_string()),
             Kind::Image => image(name, cx),
             Kind::Volume => volume(name, cx),
         };
@@ -122,13 +150,24 @@ fn look(name: &str, kinds: &[Kind], cx: &Context) -> Result<Option<Value>, Failu
     Ok(None)
 }
 
-fn container(name: &str, cx: &Context) -> Result<Option<Value>, ContainerError> {
+fn container(name: &str, size: Size, cx: &Context) -> Result<Option<Value>, ContainerError> {
     let volumes = VolumeStore::open(&cx.store)?;
-    match ContainerStore::open(&cx.store)?.find(name) {
-        Ok(container) => Ok(Some(inspect(&container, &volumes))),
-        Err(ContainerError::Missing(_)) => Ok(None),
-        Err(e) => Err(e),
+    let container = match ContainerStore::open(&cx.store)?.find(name) {
+        Ok(container) => container,
+        Err(ContainerError::Missing(_)) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let mut shown = inspect(&container, &volumes);
+    if let (Size::Shown, Some(fields)) = (size, shown.as_object_mut()) {
+        let own = written_bytes(&container);
+        let image = ImageStore::open(&cx.store)?.find(&container.record.image_id)?;
+        let image = image.map_or(0, |image| image.size_bytes);
+        // Docker has them after GraphDriver.
+        let at = fields.keys().position(|key| key == "Mounts").unwrap_or(fields.len());
+        fields.shift_insert(at, "SizeRw".into(), own.into());
+        fields.shift_insert(at + 1, "SizeRootFs".into(), (own + image).into());
     }
+    Ok(Some(shown))
 }
 
 fn image(name: &str, cx: &Context) -> Result<Option<Value>, String> {

@@ -12,6 +12,8 @@ pub mod attached;
 pub mod background;
 pub mod cidfile;
 pub mod commit;
+pub mod completion;
+mod confirm;
 pub mod container;
 pub mod cp;
 pub mod create;
@@ -22,6 +24,7 @@ pub mod exec;
 pub mod explain;
 pub mod export;
 pub mod foreground;
+pub mod history;
 pub mod image;
 pub mod images;
 pub mod import;
@@ -33,10 +36,12 @@ pub mod login;
 #[cfg(feature = "registry")]
 pub mod logout;
 pub mod logs;
+pub mod man;
 pub mod missing;
 pub mod near;
 pub mod pause;
 pub mod port;
+pub mod prune;
 pub mod ps;
 #[cfg(feature = "registry")]
 pub mod pull;
@@ -52,7 +57,11 @@ pub mod run_args;
 pub mod save;
 pub mod start;
 pub mod stop;
+pub mod system;
 pub mod tag;
+#[cfg(test)]
+mod tests;
+pub mod version;
 pub mod volume;
 pub mod wait;
 

@@ -1,22 +1,20 @@
 //! `rrun ps`, also `rrun container ls` (V12.22).
 
-use std::os::fd::AsFd;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::container::filter::ContainerFilter;
-use crate::container::freezer;
+use crate::container::freezer::status_word;
 use crate::container::ports;
 use crate::container::record::{Mounted, Status};
 use crate::container::store::{Container, ContainerStore};
+use crate::container::written::written_bytes;
 use crate::image::ImageStore;
 use crate::say::failure::Failure;
 use crate::say::list::{self, Columns};
 use crate::say::template::Row;
 use crate::say::{age, size};
-use crate::tree;
 
 /// List containers
 ///
@@ -27,7 +25,8 @@ pub struct Cmd {
     #[arg(short, long)]
     all: bool,
     /// Only containers that match: name=PATTERN, id=ID, status=STATUS, label=KEY[=VALUE],
-    /// volume=NAME, ancestor=IMAGE, exited=CODE, network=NAME, before=CONTAINER, since=CONTAINER
+    /// volume=NAME, ancestor=IMAGE, exited=CODE, network=NAME, before=CONTAINER, since=CONTAINER,
+    /// expose=PORT[-PORT][/PROTOCOL], publish=PORT, health=STATUS, is-task=BOOL
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
     /// How to print: table, table TEMPLATE, json, or a Go template for each container
@@ -51,7 +50,7 @@ pub struct Cmd {
 }
 
 /// The columns of the list.
-const COLUMNS: Columns = Columns {
+pub(super) const COLUMNS: Columns = Columns {
     headers: &[
         ("Command", "COMMAND"),
         ("CreatedAt", "CREATED AT"),
@@ -87,14 +86,12 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let containers = ContainerStore::open(&cx.store).map_err(|e| Failure::new(wanted, e))?;
     let images = ImageStore::open(&cx.store).map_err(|e| Failure::new(wanted, e))?;
     let filter = filter(cmd, &containers, &images)?;
-    let (all, broken) = containers.list().map_err(|e| Failure::new(wanted, e))?;
     let limit = limit(cmd);
     let stopped_too = cmd.all || limit.is_some() || filter.asks_for_stopped();
-    let shown = all
-        .iter()
-        .filter(|container| stopped_too || container.state.status == Status::Running)
-        .filter(|container| filter.matches(container))
-        .take(limit.unwrap_or(usize::MAX));
+    let all = if stopped_too { containers.list() } else { containers.list_running() };
+    let (all, broken) = all.map_err(|e| Failure::new(wanted, e))?;
+    let shown =
+        all.iter().filter(|container| filter.matches(container)).take(limit.unwrap_or(usize::MAX));
     let now = Timestamp::now();
     let row = |container: &Container| {
         let size = if cmd.size { written(container, &images) } else { "0B".into() };
@@ -105,6 +102,10 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     };
     let rows: Vec<Row> = shown.map(row).collect();
     let columns = if cmd.size { &WITH_SIZE } else { &COLUMNS };
+    if cmd.quiet && !cmd.format.is_empty() {
+        let words = "Ignoring custom format, because both --format and --quiet are set";
+        cx.out.warning(words);
+    }
     let format = if cmd.quiet { "{{.ID}}" } else { &cmd.format };
     let text = list::render(columns, format, &rows).map_err(|e| Failure::new(wanted, e))?;
     cx.out.text(&text).map_err(|e| Failure::new("write the result", e))?;
@@ -147,6 +148,11 @@ struct Shown<'a> {
     size: String,
     /// Is nothing shortened?
     whole: bool,
+}
+
+/// The fields of a container whose size is known.
+pub(super) fn fields_with_size(container: &Container, size: String) -> Value {
+    fields(&Shown { container, now: Timestamp::now(), size, whole: false })
 }
 
 fn fields(shown: &Shown) -> Value {
@@ -192,7 +198,7 @@ fn fields(shown: &Shown) -> Value {
         "Ports": if running { ports::listed(record, state) } else { String::new() },
         "RunningFor": created.map(since).unwrap_or_default(),
         "Size": shown.size,
-        "State": if freezer::is_frozen(shown.container) { "paused" } else { state.status.word() },
+        "State": status_word(shown.container),
         "Status": status(shown),
     })
 }
@@ -206,11 +212,13 @@ fn status(shown: &Shown) -> String {
     };
     match state.status {
         Status::Created => "Created".into(),
-        Status::Restarting => format!("Restarting ({})", state.exit_code),
+        Status::Restarting => match since(&state.finished) {
+            Some(duration) => format!("Restarting ({}) {duration} ago", state.exit_code),
+            None => format!("Restarting ({})", state.exit_code),
+        },
         Status::Running => {
-            let duration = since(&state.started).map(|duration| format!(" {duration}"));
-            let paused = if freezer::is_frozen(shown.container) { " (Paused)" } else { "" };
-            format!("Up{}{paused}", duration.unwrap_or_default())
+            let paused = if status_word(shown.container) == "paused" { " (Paused)" } else { "" };
+            since(&state.started).map_or("Up".into(), |duration| format!("Up {duration}{paused}"))
         }
         Status::Exited => match since(&state.finished) {
             Some(duration) => format!("Exited ({}) {duration} ago", state.exit_code),
@@ -230,8 +238,7 @@ fn shortened(text: &str, most: usize, whole: bool) -> String {
 
 /// What the container wrote, and that together with its image.
 fn written(container: &Container, images: &ImageStore) -> String {
-    let upper = std::fs::File::open(container.directory.join("upper")).ok();
-    let own = upper.and_then(|upper| tree::size(upper.as_fd()).ok()).map_or(0, |size| size.bytes);
+    let own = written_bytes(container);
     let image = images.find(&container.record.image_id).ok().flatten();
     let all = own + image.map_or(0, |image| image.size_bytes);
     format!("{} (virtual {})", size::decimal_short(own), size::decimal_short(all))

@@ -1,7 +1,5 @@
 //! `rrun pull`: an image from a registry.
 
-use std::io::Write;
-
 use super::load::{LimitArgs, warn_left_out};
 use super::{Context, Outcome};
 use crate::image::import::Platform;
@@ -48,8 +46,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
         Err(failure) => {
             let Failure { cause, hint, .. } = failure;
             let text = serde_json::json!({"cause": cause, "hint": hint}).to_string();
-            let told = std::io::stdout().write_all(text.as_bytes());
-            told.map(|()| 1).map_err(|e| Failure::new("tell of a failure", e))
+            cx.out.text(&text).map(|()| 1).map_err(|e| Failure::new("tell of a failure", e))
         }
     }
 }

@@ -55,7 +55,7 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
 
 /// Which containers use which images. A container whose record cannot be read cannot be started
 /// either, so it holds no image.
-fn users(store: &Store) -> Result<Vec<User>, ImageError> {
+pub(super) fn users(store: &Store) -> Result<Vec<User>, ImageError> {
     let containers = ContainerStore::open(store)?;
     let (containers, _) = containers.list().map_err(|e| match e {
         ContainerError::Store(e) => e,

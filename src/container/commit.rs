@@ -13,7 +13,6 @@ use super::view::View;
 use super::{diff, freezer};
 use crate::facts::Kernel;
 use crate::image::commit::{Commit, Committed};
-use crate::image::limits::Limits;
 use crate::image::{ImageConfig, ImageError, ImageStore, Reference};
 use crate::store::{Store, StoreError};
 use crate::sys::path::open_place;
@@ -117,7 +116,7 @@ pub fn commit(
         created_by: command.join(" "),
         reference: wanted.reference,
     };
-    Ok(images.commit(staging, (&base, layer), &commit, &Limits::default())?)
+    Ok(images.commit(staging, (&base, layer), &commit)?)
 }
 
 /// Writes what the container has changed as a layer's archive.

@@ -4,13 +4,54 @@
 #[cfg(test)]
 mod tests;
 
+use super::freezer::status_word;
 use super::record::{ContainerRecord, Mounted, Status};
 use super::store::Container;
+use crate::config::port::Published;
 use crate::volume::filter::{FilterError, Label, Name, by_key};
 
-/// Docker's states; the last four are of what rrun does not do, so nothing is ever in them.
+/// Docker's states; the last two are of what rrun does not do, so nothing is ever in them.
 const STATES: [&str; 7] =
     ["created", "running", "exited", "paused", "restarting", "removing", "dead"];
+
+/// How well a container is; without a check, which is always so here, `none`.
+const HEALTHS: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
+
+/// `80`, `80-90/udp`: a range of ports; without a protocol it is tcp.
+#[derive(Debug)]
+struct Ports {
+    first: u16,
+    last: u16,
+    protocol: String,
+}
+
+impl Ports {
+    fn parse(text: &str) -> Option<Self> {
+        let (range, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last).then(|| Self { first, last, protocol: protocol.to_lowercase() })
+    }
+
+    fn have(&self, port: &str) -> bool {
+        Ports::parse(port).is_some_and(|port| {
+            port.protocol == self.protocol && port.first <= self.last && self.first <= port.last
+        })
+    }
+}
+
+/// A port of the host: `8080/tcp`.
+fn outer(port: &Published) -> String {
+    format!("{}/{}", port.host, port.protocol.word())
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
 
 /// Which containers are listed.
 #[derive(Debug, Default)]
@@ -22,6 +63,11 @@ pub struct ContainerFilter {
     volumes: Vec<String>,
     networks: Vec<String>,
     exit_codes: Vec<u8>,
+    healths: Vec<String>,
+    exposed: Vec<Ports>,
+    published: Vec<Ports>,
+    /// Is it of a swarm? Nothing here is.
+    task: Option<bool>,
     /// Names of images, then their ids.
     ancestors: Option<Vec<String>>,
     /// Names of containers, then their dates.
@@ -48,6 +94,13 @@ impl ContainerFilter {
                 "exited" => {
                     filter.exit_codes = check("exited", &values, |value| value.parse().ok())?;
                 }
+                "health" => {
+                    check("health", &values, |value| HEALTHS.contains(&value).then_some(()))?;
+                    filter.healths = values;
+                }
+                "expose" => filter.exposed = check("expose", &values, Ports::parse)?,
+                "publish" => filter.published = check("publish", &values, Ports::parse)?,
+                "is-task" => filter.task = check("is-task", &values, truth)?.pop(),
                 "ancestor" => filter.ancestors = Some(values),
                 "before" => filter.before = values,
                 "since" => filter.since = values,
@@ -87,13 +140,22 @@ impl ContainerFilter {
             && any(&self.names, |wanted| {
                 wanted.matches(name) || wanted.matches(&format!("/{name}"))
             })
-            && any(&self.states, |wanted| wanted == state.status.word())
+            && any(&self.states, |wanted| wanted == status_word(container))
             && self.labels.iter().all(|label| label.matches(&record.process.labels))
             && any(&self.volumes, |wanted| uses(record, wanted))
             && any(&self.networks, |wanted| *wanted == record.options.network.mode.word())
             && any(&self.exit_codes, |code| {
                 state.status == Status::Exited && *code == state.exit_code
             })
+            && any(&self.healths, |health| health == "none")
+            && any(&self.exposed, |wanted| {
+                let inner = state.ports.iter().map(Published::inner);
+                inner.chain(record.process.exposed_ports.clone()).any(|port| wanted.have(&port))
+            })
+            && any(&self.published, |wanted| {
+                state.ports.iter().any(|port| wanted.have(&outer(port)))
+            })
+            && self.task != Some(true)
             && self.ancestors.as_ref().is_none_or(|ids| ids.contains(&record.image_id))
             && any(&self.before, |date| record.created < *date)
             && any(&self.since, |date| record.created > *date)

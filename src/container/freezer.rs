@@ -5,6 +5,7 @@
 use super::entry::Container;
 use super::error::ContainerError;
 use super::orphan::cgroup_of;
+use super::record::Status;
 use crate::apply::cgroup::freeze::{self, Freezing};
 
 /// Holds the processes of a container.
@@ -20,6 +21,14 @@ pub fn thaw(container: &Container) -> Result<(), ContainerError> {
 /// Is it held?
 pub fn is_frozen(container: &Container) -> bool {
     container.state.pid != 0 && freeze::is_frozen(&cgroup_of(container))
+}
+
+/// How a container is, in Docker's words: one that is held is `paused`.
+pub fn status_word(container: &Container) -> &'static str {
+    match container.state.status {
+        Status::Running if is_frozen(container) => "paused",
+        status => status.word(),
+    }
 }
 
 fn set(container: &Container, freezing: Freezing) -> Result<(), ContainerError> {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::freezer;
+use super::freezer::status_word;
 use super::host_config::host_config;
 use super::identity::hostname;
 use super::log::Form;
@@ -35,7 +35,7 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
         "Created": record.created,
         "Path": argv.next(),
         "Args": argv.collect::<Vec<_>>(),
-        "State": state_of(state, freezer::is_frozen(container)),
+        "State": state_of(container),
         "Image": record.image_id,
         "ResolvConfPath": etc("resolv.conf"),
         "HostnamePath": etc("hostname"),
@@ -57,10 +57,13 @@ pub fn inspect(container: &Container, volumes: &VolumeStore) -> Value {
     })
 }
 
-fn state_of(state: &ContainerState, paused: bool) -> Value {
+fn state_of(container: &Container) -> Value {
+    let state = &container.state;
+    let word = status_word(container);
+    let paused = word == "paused";
     let time = |text: &str| if text.is_empty() { NEVER.to_owned() } else { text.to_owned() };
     json!({
-        "Status": if paused { "paused" } else { state.status.word() },
+        "Status": word,
         "Running": state.status.has_supervisor(),
         "Paused": paused,
         "Restarting": state.status == Status::Restarting,
@@ -182,9 +185,19 @@ fn set(names: &[String]) -> Value {
 fn network(record: &ContainerRecord, state: &ContainerState) -> Value {
     let mode = record.options.network.mode.word();
     json!({
+        "Bridge": "",
         "SandboxID": "",
         "SandboxKey": "",
         "Ports": ports::settings(record, state),
+        // Of the default network: no longer Docker's, but what scripts ask for.
+        "EndpointID": "",
+        "Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "MacAddress": "",
         "Networks": {
             mode: {
                 "IPAMConfig": null,

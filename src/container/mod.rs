@@ -53,5 +53,6 @@ mod surroundings;
 pub(crate) mod testing;
 mod user;
 mod view;
+pub mod written;
 
 pub use error::ContainerError;

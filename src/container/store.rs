@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use super::entry::{Container, RunLock};
 use super::entry::{IfMissing, try_lock};
 use super::error::ContainerError;
-use super::record::ContainerRecord;
+use super::record::{ContainerRecord, ContainerState, Status};
 use crate::config::name::ContainerName;
 use crate::store::{self, Store, StoreError};
 
@@ -30,6 +30,9 @@ const LOOK: Duration = Duration::from_millis(1);
 pub struct ContainerStore {
     directory: PathBuf,
 }
+
+/// Containers, the newest first, and an error for each record that cannot be read.
+pub type Listing = (Vec<Container>, Vec<ContainerError>);
 
 impl ContainerStore {
     /// The containers of `store`.
@@ -79,7 +82,16 @@ impl ContainerStore {
     }
 
     /// All containers, the newest first, and an error for each record that cannot be read.
-    pub fn list(&self) -> Result<(Vec<Container>, Vec<ContainerError>), ContainerError> {
+    pub fn list(&self) -> Result<Listing, ContainerError> {
+        self.list_those(|_| true)
+    }
+
+    /// The same of those that run or will again; of the others little is read.
+    pub fn list_running(&self) -> Result<Listing, ContainerError> {
+        self.list_those(Status::has_supervisor)
+    }
+
+    fn list_those(&self, wanted: impl Fn(Status) -> bool) -> Result<Listing, ContainerError> {
         let failed = |e| StoreError::io("getdents64", &self.directory, e);
         let (mut containers, mut broken) = (Vec::new(), Vec::new());
         let directory = match fs::read_dir(&self.directory) {
@@ -93,9 +105,9 @@ impl ContainerStore {
             let name = entry.map_err(failed)?.file_name();
             // What is being made or removed has a name with a dot before it.
             let Some(id) = name.to_str().filter(|id| !id.starts_with('.')) else { continue };
-            match self.read(id) {
+            match self.read_those(id, &wanted) {
                 Ok(Some(container)) => containers.push(container),
-                // Removed meanwhile.
+                // Not wanted, or removed meanwhile.
                 Ok(None) | Err(ContainerError::Missing(_)) => {}
                 Err(e) => broken.push(e),
             }
@@ -105,11 +117,23 @@ impl ContainerStore {
     }
 
     fn read(&self, id: &str) -> Result<Option<Container>, ContainerError> {
+        self.read_those(id, |_| true)
+    }
+
+    fn read_those(
+        &self,
+        id: &str,
+        wanted: impl Fn(Status) -> bool,
+    ) -> Result<Option<Container>, ContainerError> {
         let directory = self.path(id);
+        let state: ContainerState =
+            store::read_record(&directory.join("state.json"))?.unwrap_or_default();
+        if !wanted(state.status) {
+            return Ok(None);
+        }
         let Some(record) = store::read_record(&directory.join("container.json"))? else {
             return Ok(None);
         };
-        let state = store::read_record(&directory.join("state.json"))?.unwrap_or_default();
         let mut container = Container { record, state, directory };
         if container.state.status.has_supervisor()
             && let Some(lock) = try_lock(&container.directory, IfMissing::Make)?
@@ -122,7 +146,8 @@ impl ContainerStore {
                 super::orphan::mend(&mut container, &lock);
             }
         }
-        Ok(Some(container))
+        // Of a supervisor that died, the state was wrong.
+        Ok(Some(container).filter(|container| wanted(container.state.status)))
     }
 
     /// Finds a container by name, by id, or by a beginning of an id that no other has (V12.24).

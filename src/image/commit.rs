@@ -41,11 +41,10 @@ impl ImageStore {
         mut staging: Staging,
         (base, layer): (&Image, PathBuf),
         commit: &Commit,
-        limits: &Limits,
     ) -> Result<Committed, ImageError> {
         let mut layers = self.layers_of(base)?;
         let origin = LayerOrigin::<std::io::Empty>::Staged(layer);
-        let added = staging.add_layer(origin, &base.chain_ids, limits)?;
+        let added = staging.add_layer(origin, &base.chain_ids, &Limits::default())?;
         let config = self.configuration(base, commit, &added)?;
         layers.push(added);
         let mut image = stage_image(&staging, &config, &layers)?;

@@ -167,9 +167,8 @@ impl<W: Write> Archive<W> {
         member.xattrs_of(opened.as_fd(), self.manner);
         self.head(&member)?;
         let mut value = [0; 4];
-        if self.manner.kind == SourceKind::Layer
-            && matches!(rustix::fs::fgetxattr(&opened, OPAQUE, &mut value[..]), Ok(1) if value[0] == b'y')
-        {
+        let marked = rustix::fs::fgetxattr(&opened, OPAQUE, &mut value[..]) == Ok(1);
+        if self.manner.kind == SourceKind::Layer && marked && value[0] == b'y' {
             let stat = rustix::fs::fstat(&opened).map_err(|e| failed("fstat", e))?;
             self.mark(&stat, &joined(path, OPAQUE_NAME))?;
         }

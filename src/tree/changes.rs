@@ -71,8 +71,8 @@ const OPAQUE: [&CStr; 2] = [c"trusted.overlay.opaque", c"user.overlay.opaque"];
 impl Walk<'_> {
     fn all(&mut self) -> Result<(), TreeError> {
         let mut names = NameBuffer::new();
-        let below =
-            self.files(Some(self.lower.as_fd().try_clone_to_owned().map_err(dup)?), &mut names)?;
+        let lower = self.lower.try_clone_to_owned().map_err(|e| dup(&e))?;
+        let below = self.files(Some(&lower), &mut names)?;
         let mut open = vec![Level { below, was_there: true, before: 0, own: None }];
         while let Some(level) = open.last_mut() {
             if let Some(name) = level.below.pop() {
@@ -130,7 +130,7 @@ impl Walk<'_> {
         if let Some(directory) = lower_directory.as_ref().filter(|_| opaque) {
             self.hidden(directory.as_fd(), names)?;
         }
-        let below = self.files(lower_directory, names)?;
+        let below = self.files(lower_directory.as_ref(), names)?;
         Ok(Some(Level { below, was_there, before, own }))
     }
 
@@ -149,7 +149,7 @@ impl Walk<'_> {
     /// Notes all that is no directory here; returns the names of the directories.
     fn files(
         &mut self,
-        lower: Option<OwnedFd>,
+        lower: Option<&OwnedFd>,
         names: &mut NameBuffer,
     ) -> Result<Vec<CString>, TreeError> {
         let mut below = Vec::new();
@@ -160,7 +160,7 @@ impl Walk<'_> {
                 below.push(name);
                 continue;
             }
-            let seen = lower.as_ref().and_then(|lower| look(lower.as_fd(), &name));
+            let seen = lower.and_then(|lower| look(lower.as_fd(), &name));
             let is_whiteout = kind(&stat) == FileType::CharacterDevice && stat.st_rdev == 0;
             let change = match (is_whiteout, seen) {
                 (true, Some(_)) => Some(Change::Deleted),
@@ -190,8 +190,8 @@ impl Walk<'_> {
     }
 }
 
-fn dup(error: std::io::Error) -> TreeError {
-    TreeError::new("dup", b"", Errno::from_io_error(&error).unwrap_or(Errno::MFILE))
+fn dup(error: &std::io::Error) -> TreeError {
+    TreeError::new("dup", b"", Errno::from_io_error(error).unwrap_or(Errno::MFILE))
 }
 
 /// What the lower tree has under a name; a whiteout is nothing.

@@ -1,10 +1,9 @@
 //! `rrun volume prune`: V4.25 to V4.29.
 
-use std::io::{self, BufRead, Write};
-
 use clap::Args;
 
 use super::start::{container_exists, failure, lock_failure, volumes, write_failure};
+use crate::cli::confirm::confirmed;
 use crate::cli::{Context, Outcome};
 use crate::config::name::VolumeName;
 use crate::say::failure::Failure;
@@ -36,16 +35,36 @@ pub fn run(cmd: &Cmd, cx: &Context) -> Outcome {
     let wanted = "prune the volumes";
     let all = if cmd.all { AllFlag::Given } else { AllFlag::Absent };
     let filter = PruneFilter::parse(&cmd.filter, all).map_err(|e| Failure::new(wanted, e))?;
-    if !cmd.force && !confirmed(&filter, cx)? {
+    let which = if filter.takes_named() { "all" } else { "anonymous" };
+    let question = format!(
+        "WARNING! This will remove {which} local volumes not used by at least one container."
+    );
+    if !cmd.force && !confirmed(&question, cx)? {
         return Ok(0);
     }
+    tell(&prune(&filter, cx)?, cx)
+}
+
+/// Removes the unused volumes that the filter takes; asks nothing.
+pub(in crate::cli) fn prune(filter: &PruneFilter, cx: &Context) -> Result<Done, Failure> {
     let volumes = volumes(cx)?;
     let pruned = {
         let alone = StoreAlone::take(&cx.store).map_err(lock_failure)?;
-        take_out(&volumes, &alone, (&filter, &container_exists(&cx.store)))
-            .map_err(|e| failure(wanted, &e))?
+        take_out(&volumes, &alone, (filter, &container_exists(&cx.store)))
+            .map_err(|e| failure("prune the volumes", &e))?
     };
-    tell(pruned, cx)
+    Ok(delete(pruned))
+}
+
+/// What was done.
+pub(in crate::cli) struct Done {
+    /// The volumes that are gone.
+    pub(in crate::cli) names: Vec<VolumeName>,
+    /// How much space is free again.
+    pub(in crate::cli) bytes: u64,
+    /// What could not be removed.
+    pub(in crate::cli) failures: Vec<Failure>,
+    kept_named: Vec<VolumeName>,
 }
 
 /// What is taken out of the store, and what is not.
@@ -88,8 +107,8 @@ fn take_out(
     Ok(pruned)
 }
 
-/// Deletes the data and tells what was done.
-fn tell(pruned: Pruned, cx: &Context) -> Outcome {
+/// Deletes the data, which can take long, without the lock.
+fn delete(pruned: Pruned) -> Done {
     let mut failed = pruned.failed;
     let mut bytes = 0;
     for removed in pruned.removed {
@@ -99,41 +118,30 @@ fn tell(pruned: Pruned, cx: &Context) -> Outcome {
             Err(e) => failed.push(e),
         }
     }
+    let failures = failed.iter().map(|error| failure("prune a volume", error)).collect();
+    Done { names: pruned.names, bytes, failures, kept_named: pruned.kept_named }
+}
+
+fn tell(done: &Done, cx: &Context) -> Outcome {
     let mut text = String::new();
-    if !pruned.names.is_empty() {
+    if !done.names.is_empty() {
         text += "Deleted Volumes:\n";
-        for name in &pruned.names {
+        for name in &done.names {
             text += &format!("{name}\n");
         }
         text.push('\n');
     }
-    text += &format!("Total reclaimed space: {}\n", decimal(bytes));
+    text += &format!("Total reclaimed space: {}\n", decimal(done.bytes));
     cx.out.text(&text).map_err(write_failure)?;
-    if !pruned.kept_named.is_empty() {
-        let names: Vec<&str> = pruned.kept_named.iter().map(VolumeName::as_str).collect();
+    if !done.kept_named.is_empty() {
+        let names: Vec<&str> = done.kept_named.iter().map(VolumeName::as_str).collect();
         cx.out.warning(format_args!(
             "unused named volumes were kept: {} (--all takes them too)",
             names.join(", ")
         ));
     }
-    for error in &failed {
-        cx.out.failure(&failure("prune a volume", error));
+    for failure in &done.failures {
+        cx.out.failure(failure);
     }
-    Ok(u8::from(!failed.is_empty()))
-}
-
-/// Only a lone y or Y is a yes (V4.28).
-fn confirmed(filter: &PruneFilter, cx: &Context) -> Result<bool, Failure> {
-    let which = if filter.takes_named() { "all" } else { "anonymous" };
-    let question = format!(
-        "WARNING! This will remove {which} local volumes not used by at least one container.\n\
-         Are you sure you want to continue? [y/N] "
-    );
-    cx.out.text(&question).and_then(|()| io::stdout().flush()).map_err(write_failure)?;
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|e| Failure::new("prune the volumes", format_args!("read(stdin): {e}")))?;
-    Ok(matches!(answer.trim(), "y" | "Y"))
+    Ok(u8::from(!done.failures.is_empty()))
 }

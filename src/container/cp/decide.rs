@@ -1,6 +1,6 @@
 //! Where a copy goes: pure.
 
-use super::CopyError;
+use super::error::CopyError;
 
 /// What is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::CopyError;
+use super::error::CopyError;
 use super::side::Side;
 use crate::tree::Entry;
 

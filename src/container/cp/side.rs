@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::CopyError;
+use super::error::CopyError;
 
 /// How often openat2 is asked again when a rename raced with it.
 const TRIES: u32 = 128;

@@ -21,6 +21,8 @@ fn containers() -> Vec<Container> {
         one.record.created = format!("2024-01-0{}T00:00:00.000000000Z", at + 1);
     }
     all[0].state.status = Status::Running;
+    all[0].record.process.exposed_ports = vec!["80/tcp".into()];
+    all[0].state.ports = crate::config::port::parse("8080:443").unwrap();
     all[0].record.process.labels.insert("tier".into(), "front".into());
     all[0].record.mounts.push(volume_mount("data", Ownership::Named));
     all[1].state.status = Status::Exited;
@@ -49,8 +51,18 @@ fn names(texts: &[&str]) -> String {
 /// Different keys must all match; of one key's values one is enough, of labels all.
 #[test]
 fn matching() {
-    let cases: [(&[&str], &str); 25] = [
+    let cases: [(&[&str], &str); 35] = [
         (&[], "web db job"),
+        (&["health=none"], "web db job"),
+        (&["health=healthy"], ""),
+        (&["expose=80"], "web"),
+        (&["expose=70-90/tcp"], "web"),
+        (&["expose=80/udp"], ""),
+        (&["publish=80"], ""),
+        (&["publish=8000-8090"], "web"),
+        (&["expose=443"], "web"),
+        (&["is-task=true"], ""),
+        (&["is-task=false"], "web db job"),
         (&["name=b"], "web db job"),
         (&["name=e"], "web"),
         (&["name=^db$"], "db"),

@@ -3,8 +3,10 @@
 use super::*;
 use crate::config::mount_flag::parse_volumes_from;
 use crate::config::request::MountRequest;
-use crate::container::options::{NetworkMode, Ulimit};
+use crate::container::options::{LogDriver, NetworkMode, Ulimit};
+use crate::container::record::ContainerState;
 use crate::container::testing::{Bench, container, mount_flag, resolved, tmpfs_flag, volume_flag};
+use crate::say::template::Template;
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -191,6 +193,42 @@ fn ended() {
     assert_eq!(value["Config"]["ExposedPorts"], json!({"80/tcp": {}}));
     assert_eq!(value["Config"]["Volumes"], json!({"/vol": {}}));
     assert_eq!(value["Config"]["StopSignal"], "SIGINT");
-    web.record.options.log.driver = crate::container::options::LogDriver::None;
+    web.record.options.log.driver = LogDriver::Local;
     assert_eq!(inspect(&web, &Bench::new().volumes)["LogPath"], "");
+}
+
+/// The templates that documents and scripts use.
+#[test]
+fn templates() {
+    let mounts = [volume_flag("data:/data:ro"), volume_flag("/srv:/www")];
+    let (mut web, _) = inspected(&mounts);
+    web.record.process.labels.insert("com.example.x".into(), "front".into());
+    web.record.process.env = vec!["A=1".into(), "B=2".into()];
+    let value = inspect(&web, &Bench::new().volumes);
+    let cases = [
+        ("{{range .Mounts}}{{.Destination}} {{end}}", "/data /www "),
+        ("{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}{{end}}{{end}}", "data"),
+        ("{{(index .Mounts 1).Source}}", "/srv"),
+        ("{{range $m := .Mounts}}{{$m.RW}},{{end}}", "false,true,"),
+        ("{{len .Mounts}}", "2"),
+        ("{{.State.Status}}/{{.State.Running}}/{{.State.ExitCode}}", "created/false/0"),
+        ("{{index .Config.Labels \"com.example.x\"}}", "front"),
+        ("{{index .Config.Labels \"absent\"}}", ""),
+        ("{{.NetworkSettings.IPAddress}}", ""),
+        ("{{range .NetworkSettings.Networks}}[{{.IPAddress}}]{{end}}", "[]"),
+        ("{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}", "none"),
+        ("{{json .Config.Env}}", "[\"A=1\",\"B=2\"]"),
+        ("{{range .Config.Env}}{{println .}}{{end}}", "A=1\nB=2\n"),
+        ("{{.Name}}", "/web"),
+        ("{{.HostConfig.LogConfig.Type}}", "json-file"),
+        ("{{.HostConfig.RestartPolicy.Name}}", "no"),
+        ("{{if .State.Running}}up{{else}}down{{end}}", "down"),
+        ("{{.HostConfig.Binds}}", "[data:/data:ro /srv:/www]"),
+        ("{{join .Config.Env \"|\"}}", "A=1|B=2"),
+        ("{{slice .Id 0 3}}", "aaa"),
+    ];
+    for (template, want) in cases {
+        let rendered = Template::parse(template).and_then(|template| template.render(&value));
+        assert_eq!(rendered.as_deref(), Ok(want), "{template}");
+    }
 }

@@ -17,6 +17,7 @@ mod staging;
 mod sweep;
 #[cfg(test)]
 pub(in crate::image) mod tests;
+mod usage;
 
 pub use error::ImageError;
 pub use handle::ImageStore;
@@ -27,3 +28,4 @@ pub use names::{FULL_NAME, REF_NAME, is_manifest, reference as manifest_referenc
 pub use publish::{Complete, Published, stage_image, stage_raw_config};
 pub use remove::{Force, Removed, User};
 pub use staging::{LayerBlob, LayerOrigin, Staging, descriptor};
+pub use usage::Past;

@@ -210,6 +210,11 @@ impl<'a> Evaluator<'a> {
     }
 
     fn operand(&mut self, operand: &Operand, dot: &Item) -> Outcome<Item> {
+        // Most operands are a field of the dot, which may be large: it is not copied for one.
+        if let (Base::Dot, Some((first, rest))) = (&operand.base, operand.fields.split_first()) {
+            let item = self.field(dot, first).map_err(|problem| failed_at(operand, problem))?;
+            return self.fields(operand, item, rest);
+        }
         let item = self.base(operand, dot)?;
         self.fields(operand, item, &operand.fields)
     }

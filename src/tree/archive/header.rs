@@ -131,7 +131,7 @@ impl Member {
 
     /// Adds those of what cannot be opened, by the magic link of its directory.
     pub fn xattrs_of_node(&mut self, (directory, name): (BorrowedFd<'_>, &CStr), manner: Manner) {
-        let path = super::joined(magic_link(directory).as_bytes(), name.to_bytes());
+        let path = crate::tree::joined(magic_link(directory).as_bytes(), name.to_bytes());
         let mut list = vec![0; XATTR_MAX];
         let Ok(length) = rustix::fs::llistxattr(&path[..], &mut list[..]) else { return };
         self.xattrs(&list[..length], manner, |name, value| {

@@ -130,7 +130,7 @@ impl Case {
 
     /// The plan, or why there is none.
     pub fn try_plan(&self) -> Result<Plan, CompileError> {
-        self.compiled(|input| compile(input))
+        self.compiled(compile)
     }
 
     /// What `compile` makes of the case.

@@ -14,6 +14,7 @@ use rrun::facts::{Kernel, bundle_config};
 use rrun::say::plain::plain;
 use rrun::say::setup;
 use rrun::sys::process::exit_now;
+use rrun::sys::sealed;
 
 /// A container runtime for OCI bundles, whose subject is storage mounts
 #[derive(Parser)]
@@ -73,6 +74,11 @@ fn run_bundle(root: &std::path::Path, run: &Run) -> Result<i32, String> {
         .map_err(|e| format!("cannot open the bundle {:?}: {e}", run.bundle))?;
     let config = bundle_config::read(&directory.join("config.json"), kernel.last_capability)
         .map_err(|e| format!("cannot read the config: {e}"))?;
+    if bundle::joins_pid_namespace(&config.spec) {
+        // The child makes its mount tree there: who lives there must find no file of ours.
+        sealed::run_sealed()
+            .map_err(|e| format!("cannot run {id}: a sealed copy of rrun-oci: {e}"))?;
+    }
     config.warnings.iter().for_each(|warning| warn(&warning.to_string()));
     let bundle = Bundle::new(directory, config.spec);
     // An id cannot begin with a dot.

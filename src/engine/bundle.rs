@@ -78,6 +78,15 @@ impl Bundle {
     }
 }
 
+/// Does a config put its process where others live already?
+pub fn joins_pid_namespace(spec: &Spec) -> bool {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    namespaces
+        .into_iter()
+        .flatten()
+        .any(|namespace| namespace.typ() == LinuxNamespaceType::Pid && namespace.path().is_some())
+}
+
 /// The size of the caller's terminal: known before the process asks for its own.
 fn callers_size() -> Option<OciBox> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdin()).ok()?;

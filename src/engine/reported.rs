@@ -48,7 +48,10 @@ impl Reported {
 
 /// A descriptor of our child `pid`; ECHILD for a process that is not ours, whoever named it.
 pub fn adopt(pid: i32) -> Result<OwnedFd, Errno> {
-    let process = pidfd_open(Pid::from_raw(pid).ok_or(Errno::CHILD)?, PidfdFlags::empty())?;
+    let process = pidfd_open(
+        Some(pid).filter(|pid| *pid > 0).and_then(Pid::from_raw).ok_or(Errno::CHILD)?,
+        PidfdFlags::empty(),
+    )?;
     let asking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::PidFd(std::os::fd::AsFd::as_fd(&process)), asking)?;
     Ok(process)

@@ -14,6 +14,7 @@ pub mod network;
 pub mod page;
 pub mod path;
 pub mod process;
+pub mod sealed;
 pub mod seccomp;
 pub mod spawn;
 pub mod start;

@@ -14,10 +14,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
-use super::copy::Entry;
 use super::descent::{DIRECTORY, Descent, NameBuffer, is_dot, open_resolved};
 use super::manner::{Manner, Mounts, has_no_files};
-use super::{SourceKind, TreeError, joined};
+use super::{Entry, SourceKind, TreeError, joined};
 use header::Member;
 
 /// Why a tree could not be written.

@@ -13,7 +13,9 @@ use rustix::io::Errno;
 
 use super::attributes::{Attributes, Step};
 use super::data::Ways;
-use super::descent::{DIRECTORY, Descent, LOST_AND_FOUND, NameBuffer, is_dot, open_resolved};
+use super::descent::{
+    DIRECTORY, Descent, FileId, LOST_AND_FOUND, NameBuffer, file_id, is_dot, open_resolved,
+};
 use super::link::Links;
 use super::manner::{Existing, Manner, Mounts, has_no_files};
 use super::{SourceKind, TreeError, joined, shown};
@@ -27,15 +29,6 @@ pub struct Copied {
     pub files: u64,
     /// What the files hold, each counted once.
     pub bytes: u64,
-}
-
-/// A name in an open directory.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
-    /// The directory.
-    pub directory: BorrowedFd<'a>,
-    /// The name in it.
-    pub name: &'a CStr,
 }
 
 /// Copies what is in `source` into `target`, and owner, mode, xattrs and times of `source` itself.
@@ -54,50 +47,18 @@ pub fn copy(
     Ok(copier.copied)
 }
 
-/// Copies what is in the directory `source` into the directory `target`, which stays as it is
-/// itself.
-pub fn copy_contents(
-    source: BorrowedFd<'_>,
-    target: BorrowedFd<'_>,
-    manner: Manner,
-) -> Result<Copied, TreeError> {
-    let mut copier = Copier::new(manner);
-    copier.copy_below(Descent::new(source)?, Descent::new(target)?, Top::LeftAlone)?;
-    Ok(copier.copied)
-}
-
-/// Copies the file or directory `from`, whatever it is, to `to`. A link is copied as a link.
-pub fn copy_entry(from: Entry<'_>, to: Entry<'_>, manner: Manner) -> Result<Copied, TreeError> {
-    let mut copier = Copier::new(manner);
-    let names = Names { from: from.name, to: to.name };
-    let parents = (Descent::new(from.directory)?, Descent::new(to.directory)?);
-    let made = copier.copy_by_stat(&parents.0, &parents.1, names);
-    match copier.at(b"", names.to.to_bytes(), made)? {
-        Made::Nothing => {}
-        Made::File => copier.copied.files += 1,
-        Made::Directory => {
-            let opened = copier.open_both(from.directory, to.directory, names);
-            let (source, target) = copier.at(b"", names.to.to_bytes(), opened)?;
-            let below = (Descent::new(source.as_fd())?, Descent::new(target.as_fd())?);
-            copier.copied.directories += 1;
-            copier.copy_below(below.0, below.1, Top::Described)?;
-        }
-    }
-    Ok(copier.copied)
-}
-
 /// Does the top of the target get what the top of the source has?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Top {
+pub(super) enum Top {
     Described,
     LeftAlone,
 }
 
 /// What an entry is called on both sides.
 #[derive(Debug, Clone, Copy)]
-struct Names<'a> {
-    from: &'a CStr,
-    to: &'a CStr,
+pub(super) struct Names<'a> {
+    pub(super) from: &'a CStr,
+    pub(super) to: &'a CStr,
 }
 
 /// A directory whose files are copied and whose directories are not yet.
@@ -106,38 +67,50 @@ struct OpenDirectory {
     below: Vec<CString>,
 }
 
-struct Copier {
+/// A copy that is being made.
+pub(super) struct Copier {
     manner: Manner,
     attributes: Attributes,
     ways: Ways,
     links: Links,
     /// Reading should leave no trace; only an owner or root may ask for that.
     no_atime: OFlags,
-    copied: Copied,
+    /// Where the copy goes, where it could lie in its own source.
+    pub(super) target: Option<FileId>,
+    pub(super) copied: Copied,
 }
 
 /// The "call" of a step that would put a directory in place of a file, or a file in its.
 const OVERWRITE: &str = "overwrite";
+/// That of a step that would copy what it makes.
+const INTO_ITSELF: &str = "copy";
 
 impl Copier {
-    fn new(manner: Manner) -> Self {
+    pub(super) fn new(manner: Manner) -> Self {
         Self {
             manner,
             attributes: Attributes::new(manner),
             ways: Ways::new(),
             links: Links::default(),
             no_atime: OFlags::NOATIME,
+            target: None,
             copied: Copied::default(),
         }
     }
 
     /// Gives a failed call its path.
-    fn at<T>(&self, directory: &[u8], name: &[u8], step: Step<T>) -> Result<T, TreeError> {
+    pub(super) fn at<T>(
+        &self,
+        directory: &[u8],
+        name: &[u8],
+        step: Step<T>,
+    ) -> Result<T, TreeError> {
         step.map_err(|(call, errno)| {
             let path = if name.is_empty() { directory.to_vec() } else { joined(directory, name) };
             match (call, errno) {
                 (OVERWRITE, Errno::ISDIR) => TreeError::OverDirectory { path: shown(&path) },
                 (OVERWRITE, _) => TreeError::OverFile { path: shown(&path) },
+                (INTO_ITSELF, _) => TreeError::IntoItself { path: shown(&path) },
                 (_, Errno::STALE) => TreeError::Changed { path: shown(&path) },
                 (call, errno) => TreeError::new(call, &path, errno),
             }
@@ -145,7 +118,7 @@ impl Copier {
     }
 
     /// Copies all that is below two open directories.
-    fn copy_below(
+    pub(super) fn copy_below(
         &mut self,
         mut from: Descent,
         mut to: Descent,
@@ -218,7 +191,12 @@ impl Copier {
     }
 
     /// Copies what the listing does not tell all about.
-    fn copy_by_stat(&mut self, from: &Descent, to: &Descent, names: Names<'_>) -> Step<Made> {
+    pub(super) fn copy_by_stat(
+        &mut self,
+        from: &Descent,
+        to: &Descent,
+        names: Names<'_>,
+    ) -> Step<Made> {
         let stat = rustix::fs::statat(from.here(), names.from, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|e| ("fstatat", e))?;
         let whiteout = self.manner.kind == SourceKind::Layer && stat.st_rdev == 0;
@@ -367,7 +345,7 @@ impl Copier {
             && magic(above)? != magic(here)?)
     }
 
-    fn open_both(
+    pub(super) fn open_both(
         &self,
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
@@ -376,6 +354,9 @@ impl Copier {
         let open =
             |directory, name| open_resolved(directory, name, (DIRECTORY, self.manner.resolve()));
         let source = open(from, names.from).map_err(|e| ("openat2", e))?;
+        if self.target.is_some() && self.target == file_id(&source).ok() {
+            return Err((INTO_ITSELF, Errno::INVAL));
+        }
         let merged = self.manner.existing == Existing::Merged;
         match rustix::fs::mkdirat(to, names.to, Mode::RWXU) {
             // The target is the top of a file system that has its own.
@@ -389,7 +370,8 @@ impl Copier {
     }
 }
 
-enum Made {
+/// What was made of an entry.
+pub(super) enum Made {
     File,
     Directory,
     Nothing,

@@ -25,6 +25,7 @@ mod size;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -36,10 +37,11 @@ use crate::sys::errno::words;
 
 #[cfg(feature = "containers")]
 pub use changes::{Change, changes};
-pub use copy::{Copied, Entry, copy, copy_contents, copy_entry};
+pub use copy::{Copied, copy};
 pub use manner::{Existing, Manner, Mounts, Owners};
 pub use remove::{Spare, clear, remove, remove_with_others};
 pub use size::{Size, is_empty, size};
+pub use transfer::{Entry, copy_contents, copy_entry};
 
 /// What the source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,12 @@ pub enum TreeError {
     #[error("cannot overwrite non-directory {path:?} with directory")]
     OverFile {
         /// Which entry.
+        path: PathBuf,
+    },
+    /// The target lies in the source: the copy would have no end.
+    #[error("{path:?} is where the copy goes: a directory cannot be copied into itself")]
+    IntoItself {
+        /// Which entry of the source.
         path: PathBuf,
     },
     /// A file system is mounted below; another one's files are neither copied nor removed.

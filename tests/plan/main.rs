@@ -6,6 +6,7 @@
 
 mod binds;
 mod config;
+mod exec;
 mod file_systems;
 mod golden;
 mod model;

@@ -130,6 +130,11 @@ impl Case {
 
     /// The plan, or why there is none.
     pub fn try_plan(&self) -> Result<Plan, CompileError> {
+        self.compiled(compile)
+    }
+
+    /// What `compile` makes of the case.
+    pub fn compiled<T>(&self, compile: impl FnOnce(&Input<'_>) -> T) -> T {
         let text = serde_json::to_vec(&self.config).unwrap();
         let last = self.facts.kernel.last_capability;
         let config = rrun::config::oci::parse(Path::new("config.json"), &text, last).unwrap();

@@ -279,8 +279,8 @@ const MOMENT: std::time::Duration = std::time::Duration::from_millis(20);
 #[test]
 fn limits_count() {
     need!(Need::Root);
-    let store = started(&["--pids-limit", "4"]);
-    sh(&store, &["-d"], "sleep 0.5; sleep 100 & sleep 100 & exec sleep 100").ok();
+    let store = started(&["--pids-limit", "8"]);
+    sh(&store, &["-d"], "sleep 0.5; while :; do sleep 100 & done").ok();
     // The shell has to come so far first.
     let is_full = || store.rrun(&["exec", "one", "true"]).status != 0;
     let mut looks = 0..100;

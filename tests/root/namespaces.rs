@@ -176,3 +176,29 @@ fn names() {
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(bundle.run().ok(), own);
 }
+
+/// Where others live in the pid namespace already, rrun-oci runs from a sealed copy of itself
+/// before it is seen there (CVE-2019-5736), and only then.
+#[test]
+fn a_sealed_copy() {
+    need!(Need::Root);
+    for joined in [true, false] {
+        let mut bundle = Bundle::new();
+        let log = bundle.text("log");
+        let script = format!("readlink /proc/$PPID/exe > {log}");
+        bundle.config["hooks"] = json!({"createRuntime": [
+            {"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"]},
+        ]});
+        bundle.sh("echo ran");
+        let ended = if joined {
+            bundle.join("pid", "/proc/self/ns/pid");
+            bundle.run()
+        } else {
+            bundle.run()
+        };
+        assert_eq!(ended.ok(), "ran\n");
+        let program = std::fs::read_to_string(&log).unwrap();
+        let sealed = program.trim() == "/memfd:rrun (deleted)";
+        assert_eq!(sealed, joined, "{program}");
+    }
+}

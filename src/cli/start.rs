@@ -99,11 +99,21 @@ fn find(text: &str, cx: &Context) -> Result<Container, Failure> {
 fn lock(container: &Container, cx: &Context) -> Result<Option<RunLock>, Failure> {
     let name = container.record.name.as_str();
     let containers = ContainerStore::open(&cx.store).map_err(|e| failed(name, &e.into()))?;
-    if container.state.status.has_supervisor() {
-        return Ok(None);
+    for _ in 0..LOOKS {
+        let now = containers.find(&container.record.id).map_err(|e| failed(name, &e))?;
+        if now.state.status.has_supervisor() {
+            return Ok(None);
+        }
+        // Held, and nobody watches over it: it is being copied from, or just being started.
+        if let Some(lock) = containers.run_lock(container).map_err(|e| failed(name, &e))? {
+            return Ok(Some(lock));
+        }
     }
-    containers.run_lock(container).map_err(|e| failed(name, &e))
+    Err(failed(name, &ContainerError::Busy(name.into())))
 }
+
+/// How often is waited for the lock of a container that another command has; a look takes 20 ms.
+const LOOKS: u32 = 250;
 
 /// Starts one container and stays with it.
 fn with_us(cmd: &Cmd, text: &str, keys: Keys, cx: &Context) -> Outcome {

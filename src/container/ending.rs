@@ -43,7 +43,10 @@ pub fn stop(
             return Err(ContainerError::Unkillable(container.record.name.to_string()));
         }
     }
-    wait_for_supervisor(store, container)
+    // A restart that was under way when we asked to stay may still bring a process.
+    wait_for_supervisor(store, container, || {
+        process::signal(container, Signal::KILL.number()).map(drop)
+    })
 }
 
 /// Sends a signal. One that ends it for certain ends its restarts, too.
@@ -80,7 +83,7 @@ pub fn wait(store: &Store, container: &Container) -> Result<u8, ContainerError> 
         return Ok(status);
     }
     // Its supervisor was killed, or is about to go.
-    wait_for_supervisor(store, container)?;
+    wait_for_supervisor(store, container, || Ok(()))?;
     let containers = ContainerStore::open(store)?;
     match containers.find(&container.record.id) {
         Ok(found) => Ok(found.state.exit_code),
@@ -110,7 +113,13 @@ fn wait_until_gone(container: &Container, limit: Option<Duration>) -> Result<boo
 }
 
 /// Waits until whoever watched over the container has let go of it.
-pub fn wait_for_supervisor(store: &Store, container: &Container) -> Result<(), ContainerError> {
+///
+/// `meanwhile` is done between two looks.
+pub fn wait_for_supervisor(
+    store: &Store,
+    container: &Container,
+    mut meanwhile: impl FnMut() -> Result<(), ContainerError>,
+) -> Result<(), ContainerError> {
     let containers = ContainerStore::open(store)?;
     let until = Instant::now() + PATIENCE;
     loop {
@@ -119,7 +128,10 @@ pub fn wait_for_supervisor(store: &Store, container: &Container) -> Result<(), C
             Ok(None) if Instant::now() > until => {
                 return Err(ContainerError::Unkillable(container.record.name.to_string()));
             }
-            Ok(None) => sleep(LOOK),
+            Ok(None) => {
+                meanwhile()?;
+                sleep(LOOK);
+            }
             Err(e) => return Err(e),
         }
     }

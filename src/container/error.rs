@@ -135,6 +135,9 @@ pub enum ContainerError {
     /// It could not do its work.
     #[error("pasta cannot connect the container: {0}")]
     Pasta(String),
+    /// Another command works on its files.
+    #[error("container {0} is in use by another command (cp, commit, export)")]
+    Busy(String),
     /// Its cgroup cannot be frozen.
     #[error(transparent)]
     Freezer(crate::apply::cgroup::CgroupError),

@@ -180,10 +180,15 @@ fn run(
     files.push(process);
     let given = Given { files, hook_state: HookState::default() };
     let running = spawn(plan, given, report)?;
-    let (mut streams, terminal) =
-        connect(&running, ours, (manner.stdin, &None), Audience::Caller).map_err(prepare("dup"))?;
-    let status = supervise(&running, &mut signals, &mut streams, terminal.as_ref());
-    status.map(exit_status).map_err(prepare("poll"))
+    let connected = connect(&running, ours, (manner.stdin, &None), Audience::Caller);
+    let status = connected.map_err(prepare("dup")).and_then(|(mut streams, terminal)| {
+        supervise(&running, &mut signals, &mut streams, terminal.as_ref()).map_err(prepare("poll"))
+    });
+    if status.is_err() {
+        // What went wrong is told; that the process is ended, too, goes without saying.
+        let _ = running.abandon();
+    }
+    status.map(exit_status)
 }
 
 /// Left alone: without streams, a child of the container's first process.

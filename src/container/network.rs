@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use super::entry::Container;
 use super::error::ContainerError;
 use super::options::NetworkMode;
+use super::process;
 use super::record::Status;
 use super::store::ContainerStore;
 use crate::config::port::{Protocol, Published};
@@ -55,7 +56,11 @@ pub fn prepare(store: &Store, container: &Container) -> Result<Option<Network>, 
             let path = format!("/proc/{}/ns/net", other.state.pid);
             let namespace =
                 File::open(&path).map_err(|e| ContainerError::io("open", path, e))?.into();
-            Ok(Some(Network { namespace, pasta: None, ports: Vec::new() }))
+            // The number may have become another's before it was opened.
+            match process::of_state(&other.state)? {
+                Some(_) => Ok(Some(Network { namespace, pasta: None, ports: Vec::new() })),
+                None => Err(ContainerError::NoNetworkOf(other.record.id)),
+            }
         }
         NetworkMode::Pasta => {
             let ports = options.ports.iter().map(free).collect::<Result<Vec<_>, _>>()?;

@@ -5,6 +5,8 @@
 //! left of it.
 
 use super::entry::{Container, RunLock, write_state};
+use std::time::Duration;
+
 use super::record::Status;
 use super::{clock, process};
 use crate::apply::cgroup::{self, Cgroup, Place};
@@ -12,6 +14,9 @@ use crate::config::cgroup::path::CgroupPath;
 use crate::config::cgroup::site::sites;
 use crate::config::name::ContainerId;
 use crate::sys::process::send_signal;
+
+/// How long a killed process may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// SIGKILL, as a shell gives it.
 const KILLED: u8 = 137;
@@ -22,6 +27,8 @@ const KILLED: u8 = 137;
 pub fn mend(container: &mut Container, _lock: &RunLock) {
     if let Ok(Some(process)) = process::of_state(&container.state) {
         let _ = send_signal(&process, libc::SIGKILL);
+        // It must not write to the upper directory any more when the next one is started.
+        process::wait_for_end(&process, PATIENCE);
     }
     clear(container);
     container.state.status = Status::Exited;
@@ -41,7 +48,8 @@ pub fn cgroup_of(container: &Container) -> Cgroup {
     found
 }
 
-fn clear(container: &Container) {
+/// Ends and removes what is left of its cgroup.
+pub fn clear(container: &Container) {
     let left = cgroup_of(container);
     let _ = cgroup::kill_all(&left);
     let _ = cgroup::remove(&left);

@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::time::Timespec;
 
 use super::entry::Container;
 use super::error::ContainerError;
@@ -45,6 +48,16 @@ pub fn of_state(state: &ContainerState) -> Result<Option<OwnedFd>, ContainerErro
     };
     // Asked after the descriptor was opened, the answer is about the process that it is open on.
     Ok((start_ticks(state.pid) == Some(state.start_ticks)).then_some(process))
+}
+
+/// Waits until a process has ended, for `limit` at most; returns whether it has.
+pub fn wait_for_end(process: &OwnedFd, limit: Duration) -> bool {
+    let limit = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    let mut files = [PollFd::new(process, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut files, Some(&limit))).is_ok_and(|count| count > 0)
 }
 
 /// Sends a signal to the first process. `false`: there is none.

@@ -64,8 +64,14 @@ pub fn remove(
 ) -> Result<(), ContainerError> {
     let name = || container.record.name.to_string();
     let deadline = Instant::now() + PATIENCE;
+    // What `--rm` promised, if whoever was to keep it was killed.
+    let volumes = if container.record.options.remove { WithVolumes::Yes } else { volumes };
     loop {
         if let Some(taken) = take_out(store, container, volumes)? {
+            if container.state.finished.is_empty() {
+                // One whose maker was killed during the set-up has left its cgroup.
+                super::orphan::clear(container);
+            }
             return taken.delete();
         }
         match force {

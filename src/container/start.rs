@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use rustix::io::Errno;
+
 use super::clock;
 use super::entry::{Container, RunLock};
 use super::error::ContainerError;
@@ -25,7 +27,7 @@ use crate::engine::signals::Signals;
 use crate::engine::spawn::{Given, Running, SpawnError, report, spawn};
 use crate::engine::supervise::{exit_status, supervise};
 use crate::plan::step::Plan;
-use crate::store::{Durability, Store, read_record, write_record};
+use crate::store::{Durability, Store, StoreError, read_record, write_record};
 
 /// What came of a run.
 pub struct Ended {
@@ -140,7 +142,11 @@ impl Run<'_> {
         let (child, ours) = ends.split();
         let given = Given { files: child, hook_state };
         let mut running = spawn(plan, given, report)?;
-        self.started(&running);
+        if let Err(error) = self.started(&running) {
+            // Why it does not go on is told.
+            let _ = running.abandon();
+            return Err(error);
+        }
         self.warnings.extend(running.late_warnings(plan));
         on_start();
         let log = self.open_log();
@@ -177,7 +183,9 @@ impl Run<'_> {
     }
 
     /// Notes that the process is there. Not durable: after a power cut nothing runs.
-    fn started(&mut self, running: &Running) {
+    ///
+    /// A container of which nobody knows could not be ended by anybody: it does not go on.
+    fn started(&self, running: &Running) -> Result<(), SpawnError> {
         let before = self.state().unwrap_or_default();
         let state = ContainerState {
             status: Status::Running,
@@ -189,9 +197,13 @@ impl Run<'_> {
             ..ContainerState::default()
         };
         let path = self.container.directory.join("state.json");
-        if let Err(error) = write_record(&path, &state, Durability::Passing) {
-            self.warnings.push(error.to_string());
-        }
+        write_record(&path, &state, Durability::Passing).map_err(|error| {
+            let errno = match &error {
+                StoreError::Io { source, .. } => Errno::from_io_error(source),
+                _ => None,
+            };
+            SpawnError::Prepare { call: "write state.json", errno: errno.unwrap_or(Errno::IO) }
+        })
     }
 
     fn state(&self) -> Result<ContainerState, ContainerError> {

@@ -40,6 +40,11 @@ impl ContainerStore {
         Ok(Self { directory: store.directory("containers")? })
     }
 
+    /// The same, of a store that may have had none and is only looked at.
+    pub fn at(store: &Store) -> Self {
+        Self { directory: store.root().join("containers") }
+    }
+
     /// The directory of a container.
     pub fn path(&self, id: &str) -> PathBuf {
         self.directory.join(id)
@@ -57,8 +62,9 @@ impl ContainerStore {
 
     /// Is there a container with this id, or one that is being made?
     pub fn exists(&self, id: &str) -> bool {
-        self.path(id).join("container.json").exists()
-            || matches!(try_lock(&self.path_while_made(id), IfMissing::Leave), Ok(None))
+        // In this order: it goes from the one name to the other, and is never seen under neither.
+        matches!(try_lock(&self.path_while_made(id), IfMissing::Leave), Ok(None))
+            || self.path(id).join("container.json").exists()
     }
 
     /// The names and ids of the containers that are being made by others right now.

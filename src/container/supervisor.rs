@@ -102,6 +102,7 @@ fn become_supervisor(order: Order<'_>, word: OwnedFd, first: Option<OwnedFd>) ->
             Supervisor { order, hall: Some(Box::new(hall)), signals }.serve(&mut tell);
         }
         Err(errno) => {
+            remove_if_wished(order.store, order.container, order.lock);
             let cause = format!("no supervisor: {}", setup::words_of(errno));
             tell(Word::failed(Failure::new("start the container", cause)));
         }
@@ -250,18 +251,24 @@ impl Supervisor<'_> {
         let Self { order, hall, .. } = self;
         let Order { store, container, lock, .. } = order;
         attach::host::close(&container.directory);
-        drop(lock);
-        if container.record.options.remove {
-            let container = ContainerStore::open(store)
-                .ok()
-                .and_then(|containers| containers.find(&container.record.id).ok());
-            let removed =
-                container.map(|container| remove(store, &container, WithVolumes::Yes, Force::No));
-            drop(removed);
-        }
+        remove_if_wished(store, container, lock);
         if let (Some(hall), Some(status)) = (hall, status) {
             farewell(hall, status);
         }
+    }
+}
+
+/// `--rm`: the container goes with its process. What cannot be removed is shown by `ps -a`.
+fn remove_if_wished(store: &Store, container: &Container, lock: RunLock) {
+    // Only who let go of the lock can remove the container.
+    drop(lock);
+    if !container.record.options.remove {
+        return;
+    }
+    // It may have another name by now.
+    let found = ContainerStore::open(store).map(|all| all.find(&container.record.id));
+    if let Ok(Ok(container)) = found {
+        let _ = remove(store, &container, WithVolumes::Yes, Force::No);
     }
 }
 

@@ -53,6 +53,9 @@ pub trait Guests {
     /// Has one asked that the container, once ended, is not started again?
     fn wants_stay(&self) -> bool;
 
+    /// Forgets those that have taken nothing for too long.
+    fn drop_slow(&mut self);
+
     /// Is there something that was not sent yet?
     fn is_sending(&self) -> bool;
 }

@@ -36,6 +36,8 @@ impl Reported {
                         reported.process.get_or_insert(number.saturating_neg());
                     }
                     number => {
+                        // What is no errno was written by somebody else.
+                        let number = if number < MOST_ERRNO { number } else { libc::EIO };
                         reported.errno.get_or_insert(Errno::from_raw_os_error(number));
                     }
                 },
@@ -45,6 +47,9 @@ impl Reported {
         Ok(reported)
     }
 }
+
+/// The kernel's errors are less than this (include/linux/err.h).
+const MOST_ERRNO: i32 = 4096;
 
 /// A descriptor of our child `pid`; ECHILD for a process that is not ours, whoever named it.
 pub fn adopt(pid: i32) -> Result<OwnedFd, Errno> {

@@ -241,12 +241,20 @@ impl Streams {
         self.outward.is_empty()
     }
 
-    /// Does what was read still have to be written?
+    /// Does what was read still have to be written to the caller?
     pub fn is_writing(&self) -> bool {
-        !self.has_room() || self.outward.iter().any(|flow| !flow.waiting.is_empty())
+        self.outward.iter().any(|flow| !flow.waiting.is_empty())
     }
 
-    fn has_room(&self) -> bool {
+    /// Forgets guests that take nothing.
+    pub fn drop_slow_guests(&mut self) {
+        if let Some(guests) = &mut self.guests {
+            guests.drop_slow();
+        }
+    }
+
+    /// Have the guests taken what came before?
+    pub fn has_room(&self) -> bool {
         self.guests.as_ref().is_none_or(|guests| guests.has_room())
     }
 

@@ -1,10 +1,12 @@
 //! Watching over a container in the foreground: its end, signals for it, bytes to and from it.
 
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::time::Timespec;
 
 use super::guests::Ask;
 use super::signals::Signals;
@@ -13,6 +15,8 @@ use super::streams::Streams;
 use super::terminal::Terminal;
 use crate::sys::process::{send_signal, wait};
 
+/// How long guests may take for the last of the output.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many ^C end rrun and its container.
 const INTERRUPTS_TO_END: u32 = 3;
 /// As much as is read before it has to be written.
@@ -32,8 +36,15 @@ pub fn supervise(
     }
     let mut buffer = vec![0; if streams.outward_is_over() { 0 } else { BUFFER_BYTES }];
     let mut life = Life::Running;
+    let mut patience = None;
     let mut interrupts = 0;
     loop {
+        if life == Life::Ended {
+            let until = *patience.get_or_insert_with(|| Instant::now() + PATIENCE);
+            if !streams.has_room() && Instant::now() >= until {
+                streams.drop_slow_guests();
+            }
+        }
         if life == Life::Ended && streams.outward_is_over() {
             return wait(running.pid);
         }
@@ -87,15 +98,24 @@ fn wait_for_something(
     }
     let first = files.len();
     files.extend(wishes.iter().map(|(file, flags)| PollFd::new(file, *flags)));
-    let at_once = rustix::time::Timespec::default();
-    // What is read already has to be written, however long that takes.
-    let limit = (life == Life::Ended && !streams.is_writing()).then_some(&at_once);
-    rustix::io::retry_on_intr(|| poll(&mut files, limit))?;
+    let limit = limit(streams, life);
+    rustix::io::retry_on_intr(|| poll(&mut files, limit.as_ref()))?;
     Ok(Events {
         signalled: !files[0].revents().is_empty(),
         ended: life == Life::Running && !files[1].revents().is_empty(),
         ready: files[first..].iter().map(PollFd::revents).collect(),
     })
+}
+
+/// How long is waited for something to happen.
+fn limit(streams: &Streams, life: Life) -> Option<Timespec> {
+    match life {
+        // What is read already has to be written, however long that takes.
+        Life::Ended if streams.is_writing() => None,
+        Life::Ended if !streams.has_room() => Some(Timespec { tv_sec: 1, tv_nsec: 0 }),
+        Life::Ended => Some(Timespec::default()),
+        Life::Running => None,
+    }
 }
 
 /// Does what a guest asks for.

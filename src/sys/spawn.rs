@@ -131,6 +131,8 @@ fn become_program(program: Program<'_>, report: &OwnedFd) -> Errno {
     let prepared = || {
         default_signals();
         if program.death == Death::WithUs {
+            // What is typed at our terminal is for the container and for us.
+            rustix::process::setsid()?;
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         }
         duplicate_to(program.stdin, 0)?;

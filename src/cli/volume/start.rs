@@ -4,6 +4,7 @@ use std::io;
 
 use crate::cli::Context;
 use crate::config::name::VolumeName;
+use crate::container::store::ContainerStore;
 use crate::say::failure::Failure;
 use crate::store::{Store, StoreError};
 use crate::volume::VolumeError;
@@ -37,8 +38,9 @@ pub(super) fn named(text: &str) -> Result<VolumeName, String> {
     VolumeName::parse(text).map_err(|_| format!("get {text}: no such volume"))
 }
 
-/// Is there a container with this id? Its directory is made before its references.
+/// Is there a container with this id, or one that is being made? Its directory is made before its
+/// references.
 pub(super) fn container_exists(store: &Store) -> impl Fn(&str) -> bool {
-    let containers = store.root().join("containers");
-    move |id| containers.join(id).exists()
+    let containers = ContainerStore::at(store);
+    move |id| containers.exists(id)
 }

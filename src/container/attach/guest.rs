@@ -53,7 +53,7 @@ pub fn connect(directory: &Path) -> Result<Option<OwnedFd>, Errno> {
         Err(e) => return Err(e),
     };
     let socket = new_socket()?;
-    loop {
+    for _ in 0..TRIES {
         match rustix::net::connect(&socket, &address(&directory)?) {
             Ok(()) => return Ok(Some(socket)),
             Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
@@ -63,7 +63,12 @@ pub fn connect(directory: &Path) -> Result<Option<OwnedFd>, Errno> {
             Err(e) => return Err(e),
         }
     }
+    // Its supervisor is stopped.
+    Err(Errno::TIMEDOUT)
 }
+
+/// How often it is tried, a millisecond apart.
+const TRIES: u32 = 2000;
 
 /// Sends one message that needs no answer.
 fn tell(socket: &OwnedFd, request: &Request) -> Result<(), Errno> {

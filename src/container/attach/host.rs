@@ -199,6 +199,10 @@ impl Guests for Hall {
         self.stay
     }
 
+    fn drop_slow(&mut self) {
+        self.guests.retain(Guest::has_room);
+    }
+
     fn is_sending(&self) -> bool {
         self.guests.iter().any(|guest| !guest.waiting.is_empty())
     }

@@ -1,6 +1,6 @@
-//! Docker's commands that rrun will never have, and what serves instead.
+//! Docker's commands that rrun does not have, and what serves instead.
 
-/// What to do instead of Docker's command `word`, if rrun will never have that.
+/// What to do instead of Docker's command `word`, if rrun does not have that.
 pub fn instead(word: &str) -> Option<&'static str> {
     Some(match word {
         "build" | "buildx" | "builder" => {
@@ -13,6 +13,10 @@ pub fn instead(word: &str) -> Option<&'static str> {
         }
         "secret" | "config" => "bind a file read-only: --mount type=bind,src=FILE,dst=/run/…,ro",
         "network" => "there are none to make: --network none, host, pasta or container:NAME",
+        "top" => "`rrun exec CONTAINER ps`, or ps on the host: containers are plain processes",
+        "stats" => "/sys/fs/cgroup/…/rrun/ID has the numbers of each container",
+        "update" => "make the container anew with other limits; its volumes stay",
+        "events" => "`rrun wait` and `rrun logs -f` wait for what happens to one container",
         "plugin" => "a volume driver is named where it is used: `rrun volume create --driver NAME`",
         "context" => "rrun has no daemon to talk to; --root DIR chooses another store",
         "search" | "trust" | "manifest" => "skopeo looks into registries and copies images",

@@ -156,7 +156,11 @@ fn wrong(root: &clap::Command, error: ArgvError) -> Failure {
     };
     let failure = Failure::from(error);
     match usage.as_deref().and_then(|usage| usage.strip_prefix("Usage: ")) {
-        Some(usage) => failure.hint(usage),
+        // A hint is one line.
+        Some(usage) => {
+            let forms: Vec<&str> = usage.lines().map(str::trim).collect();
+            failure.hint(forms.join("   or   "))
+        }
         None => failure,
     }
 }

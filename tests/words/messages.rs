@@ -89,8 +89,8 @@ fn commands() {
             (
                 &["network", "create", "x"],
                 125,
-                "cannot run the command network: rrun has no `network`\n  hint: containers have a \
-                 network of their own with loopback, or --network host",
+                "cannot run the command network: rrun has no `network`\n  hint: there are none to \
+                 make: --network none, host, pasta or container:NAME",
             ),
             (
                 &["volume", "craete"],

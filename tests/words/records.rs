@@ -33,11 +33,16 @@ fn a_fifo_is_named_and_not_waited_for() {
     ];
     for (record, command) in records {
         let path = store.path().join(record);
+        let before = fs::read(&path);
         fifo(&path);
         let answer = store.rrun(command);
         let told = answer.err.contains("it is a fifo, not a regular file")
             || answer.err.contains("No such device or address");
         assert!(told && answer.err.contains(record), "{record}: {answer:?}");
+        fs::remove_file(&path).unwrap();
+        if let Ok(text) = before {
+            fs::write(&path, text).unwrap();
+        }
     }
 }
 

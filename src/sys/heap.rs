@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::ptr::{NonNull, copy_nonoverlapping, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::{MapFlags, ProtFlags};
 
 /// Blocks are multiples of this, and aligned to it.
 const UNIT: usize = 16;
@@ -24,8 +24,6 @@ const LARGEST: usize = 64 << 10;
 const CLASSES: usize = SMALL / UNIT + 1 + (LARGEST / SMALL).ilog2() as usize;
 /// Where blocks lie: address space, which is no memory until it is written to.
 const SPACE: usize = 64 << 20;
-/// What every run writes to.
-const SURE: usize = 24 << 10;
 
 thread_local! {
     /// Is this the thread that the heap serves?
@@ -76,8 +74,6 @@ impl Heap {
             && self.start.compare_exchange(0, space as usize, Ordering::Relaxed, Ordering::Relaxed)
                 == Ok(0)
         {
-            // SAFETY: the pages are this mapping's own.
-            let _ = unsafe { rustix::mm::madvise(space, SURE, Advice::LinuxPopulateWrite) };
             SERVED.set(true);
         }
     }

@@ -24,7 +24,6 @@ macro_rules! program {
 /// Opens what is closed of the standard streams, so that no other file gets their numbers, and
 /// ignores SIGPIPE, so that a write to a pipe without a reader is an error that can be told.
 pub fn begin() {
-    populate_stack();
     let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     // SAFETY: poll writes to the three structs that it is given; it waits for nothing.
     let asked = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } >= 0;
@@ -42,17 +41,3 @@ pub fn begin() {
     // SAFETY: there is one thread, and no handler is installed.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
-
-/// Takes the pages of the stack that every run comes to, mostly while it reads the config, in one
-/// call: each would be a page fault. Before Linux 5.14 it changes nothing.
-#[inline(never)]
-fn populate_stack() {
-    const REACHED: usize = 52 << 10;
-    let here = 0_u8;
-    let page = (&raw const here as usize) & !4095;
-    // SAFETY: the stack was given 128 KiB by execve, so the pages are its own; what is in them
-    // stays. The call fails where they are not.
-    unsafe { libc::madvise((page - REACHED) as *mut libc::c_void, REACHED, MADV_POPULATE_WRITE) };
-}
-
-const MADV_POPULATE_WRITE: i32 = 23;

@@ -194,3 +194,28 @@ impl ContainerStore {
         lock.ok_or_else(|| ContainerError::RunningAlready(directory.display().to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::testing::Bench;
+
+    /// A container counts from the moment in which its directory is locked: its references are
+    /// not stale while its volumes are filled. What a killed maker has left does not count.
+    #[test]
+    fn one_that_is_being_made_exists() -> Result<(), ContainerError> {
+        let bench = Bench::new();
+        let id = "a".repeat(64);
+        let directory = bench.containers.path_while_made(&id);
+        let made = |path: &Path| {
+            fs::create_dir_all(path).map_err(|e| ContainerError::io("mkdir", path, e))
+        };
+        made(&directory)?;
+        assert!(!bench.containers.exists(&id));
+        let lock = bench.containers.new_lock(&directory)?;
+        assert!(bench.containers.exists(&id));
+        drop(lock);
+        assert!(!bench.containers.exists(&id));
+        Ok(())
+    }
+}
